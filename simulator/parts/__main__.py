@@ -1,0 +1,79 @@
+"""`python3 -m simulator.parts VERB`: set up what a verb of ./loquet needs; silent and quick if it is all there."""
+
+import fcntl
+import signal
+import sys
+import time
+from collections.abc import Callable
+from types import FrameType
+
+from simulator.parts import apt, broker, environment
+from simulator.parts.places import PRIVATE
+from simulator.parts.progress import SetupError, stop
+
+NEEDS_BROKER = {"demo", "simulator", "gateway", "bench"}
+VERBS = {"demo", "test", "server", "gateway", "simulator", "bench"}
+
+
+def main(arguments: list[str]) -> None:
+    """Set up for the verb in `arguments`; exit 2 with one line if it can't be, 130 if interrupted."""
+    if len(arguments) != 1 or arguments[0] not in VERBS:
+        stop(f"usage: ./loquet setup [{'|'.join(sorted(VERBS))}]", 2)
+    signal.signal(signal.SIGTERM, _interrupt)
+    fresh = not PRIVATE.exists()
+    try:
+        _set_up(arguments[0])
+    except KeyboardInterrupt:
+        _leave_nothing(fresh)
+        stop("set-up interrupted; run the same command to start it again", 130)
+    except SetupError as error:
+        _leave_nothing(fresh)
+        stop(str(error), 2)
+
+
+def _set_up(verb: str) -> None:
+    sets = [environment.RUN, environment.TEST] if verb == "test" else [environment.RUN]
+    steps: list[Callable[[], None]] = []
+    if not environment.is_ready(sets):
+        steps.append(lambda: environment.prepare(sets))
+    if verb == "test" and not environment.stubs_are_ready():
+        steps.append(environment.prepare_stubs)
+    if (verb in NEEDS_BROKER or verb == "test") and broker.find() is None:
+        steps.append(_broker_for_the_suite if verb == "test" else broker.prepare)
+    if not steps:
+        return
+    PRIVATE.mkdir(exist_ok=True)
+    with (PRIVATE / "setup.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("another set-up of this checkout is running; waiting for it", flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        started = time.monotonic()
+        print(f"Setting up Loquet in {PRIVATE} (once):", flush=True)
+        for each in steps:
+            each()
+        print(f"  ready after {time.monotonic() - started:.1f} s", flush=True)
+
+
+def _broker_for_the_suite() -> None:
+    """The suite runs without a broker and names it among the missing parts, unless it is told to require all."""
+    try:
+        broker.prepare()
+    except apt.AptError as error:
+        print(f"  going on without a broker: {error}", flush=True)
+
+
+def _leave_nothing(fresh: bool) -> None:
+    if fresh and PRIVATE.exists():
+        (PRIVATE / "setup.lock").unlink(missing_ok=True)
+        if not any(PRIVATE.iterdir()):
+            PRIVATE.rmdir()
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
