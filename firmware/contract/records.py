@@ -1,0 +1,252 @@
+"""Records: everything a controller tells, numbered, in two lanes (R-40 to R-49).
+
+A record's number is (journal epoch, lane, boot, seq). `seq` grows by one a lane and is never reset within an epoch; the
+receiver acknowledges the highest contiguous number that is on its disk. Keys are short because they cross a radio.
+
+Common keys: `v` version 1 · `e` journal epoch, 8 hex digits · `l` lane · `b` boot · `n` seq · `u` uptime in ms of this
+boot · `t` Unix seconds, 0 if unknown · `q` quality of `t` · `k` kind.
+"""
+
+import json
+
+from firmware.contract.errors import ContractError
+from firmware.contract.topics import MAX_MESSAGE
+
+EVENTS = 0
+READINGS = 1
+LANES = (EVENTS, READINGS)
+WINDOW = 32
+"""Records published ahead of the last acknowledgement, a lane (R-44)."""
+
+UNKNOWN, FLOOR, RTC, DISCIPLINED = 0, 1, 2, 3
+"""Quality of a time: none; the last persisted floor; the battery clock; the battery clock set by the gateway."""
+
+ABSENT, PRESENT, BLIND = 0, 1, 2
+"""What an item sensor says of a compartment."""
+
+# Lock outcomes: five honest ones, never "pulse sent".
+OPENED, JAMMED, ALREADY_OPEN, NO_ANSWER, REFUSED = "opened", "jammed", "already", "noanswer", "refused"
+
+# What a contact cycle ended in.
+COLLECTED, KEPT, DOUBTFUL, LOADED, NOT_LOADED, CHECKED = "collected", "kept", "doubtful", "loaded", "notloaded", "checked"
+
+# Answers to an attempt at the keypad (`try`), never with digits.
+ACCEPTED, SLIP, UNKNOWN_CODE, EARLY, USED, EXPIRED = "ok", "slip", "unknown", "early", "used", "expired"
+BLOCKED, THROTTLED, NOT_YET, CLOCKLESS = "blocked", "throttled", "notyet", "noclock"
+
+# How a command ended.
+DONE, FAILED, LATE, OTHER_BOOT, DUPLICATE, BAD_SEAL, MALFORMED, RETAINED = (
+    "done",
+    "failed",
+    "late",
+    "otherboot",
+    "duplicate",
+    "badseal",
+    "malformed",
+    "retained",
+)
+
+# Probe health in readings and `probe` events.
+GOOD, SILENT, CRC, POWER_ON, SHORTED, OUT_OF_RANGE, STUCK = 0, 1, 2, 3, 4, 5, 6
+
+# Local alarms.
+WARM, COLD, PROBE, NO_DATA, JAM, FORCED, AJAR, POWER, WRONG_CODES = (
+    "warm",
+    "cold",
+    "probe",
+    "nodata",
+    "jam",
+    "forced",
+    "ajar",
+    "power",
+    "wrongcodes",
+)
+
+_INT = (int,)
+_TEXT = (str,)
+_REF = (int, str)
+_LIST = (list,)
+
+FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
+    # kind: required keys and their types. Optional keys stand in OPTIONAL.
+    "boot": {"c": _TEXT, "fw": _TEXT, "pe": _INT, "pr": _INT, "m0": _INT, "m1": _INT},
+    "gap": {"f": _INT, "r": _TEXT},
+    "applied": {"d": _TEXT, "ver": _INT, "ok": _INT},
+    "try": {"r": _TEXT, "c": _INT, "w": _INT},
+    "use": {"a": _TEXT, "g": _REF, "c": _INT, "d": _INT},
+    "lock": {"a": _TEXT, "g": _REF, "d": _INT, "o": _TEXT, "x": _INT},
+    "door": {"d": _INT, "s": _INT, "x": _INT},
+    "after": {"d": _INT, "g": _REF, "c": _INT, "i": _INT, "r": _TEXT, "ld": _INT},
+    "cmd": {"id": _TEXT, "st": _TEXT},
+    "block": {"id": _TEXT, "z": _TEXT, "r": _TEXT},
+    "release": {"id": _TEXT, "by": _TEXT},
+    "alarm": {"a": _TEXT, "s": _INT},
+    "probe": {"z": _TEXT, "p": _INT, "h": _INT},
+    "power": {"s": _INT},
+    "r": {"p0": _INT, "s": _INT, "z": _LIST},
+}
+OPTIONAL: dict[str, dict[str, tuple[type, ...]]] = {
+    "boot": {"rtc": _INT},
+    "applied": {"dg": _TEXT, "cnt": _INT, "r": _TEXT},
+    "lock": {"r": _TEXT},
+    "cmd": {"op": _TEXT, "r": _TEXT, "d": _INT, "o": _TEXT, "st1": _TEXT},
+    "block": {"v": _INT},
+    "alarm": {"z": _TEXT, "d": _INT, "v": _INT, "p": _INT},
+}
+"""`boot`: cause, firmware, previous boot's last event and reading seq, interval of readings that may be missing (Unix s, 0 if
+unknown). `gap`: numbers `f`..`n` will never come, reason. `applied`: "cfg" or "grants" with version, set digest and count.
+`use`: "grant" or "cmd" with its id, written before the coil. `lock`: outcome after `x` tries. `door`: 1 open, 0 closed, `x` 1
+if nobody asked for it. `after`: a contact cycle ended: item sensor and result, load concerned (0 none). `cmd`: a command's
+result (`st1`: the first result, in answer to a duplicate). `block`/`release`: a zone's doors (z) or all (z ""). `alarm`: kind,
+1 start 0 end. `r`: period start (Unix s, 0 unknown) and length s, rows [zone, probe no, min, mean, max, samples, health] in
+hundredths of a degree; a row without samples has three zeros and 0 samples, which are no temperature."""
+
+_COMMON: dict[str, tuple[type, ...]] = {
+    "v": _INT,
+    "e": _TEXT,
+    "l": _INT,
+    "b": _INT,
+    "n": _INT,
+    "u": _INT,
+    "t": _INT,
+    "q": _INT,
+    "k": _TEXT,
+}
+
+
+def encode(message: dict[str, object]) -> bytes:
+    """A message as compact JSON."""
+    return json.dumps(message, separators=(",", ":")).encode()
+
+
+def decode(payload: bytes) -> dict[str, object]:
+    """The JSON object in a payload; raises ContractError("size"), ("json") or ("version") (R-05, R-06)."""
+    if len(payload) > MAX_MESSAGE:
+        raise ContractError("size")
+    try:
+        message: object = json.loads(payload)
+    except (ValueError, UnicodeError, RecursionError):
+        raise ContractError("json")
+    if not isinstance(message, dict):
+        raise ContractError("json")
+    if message.get("v") != 1:
+        raise ContractError("version")
+    return message
+
+
+def integer(message: dict[str, object], key: str) -> int:
+    """The integer under `key`; raises ContractError("field"). A JSON true is not an integer."""
+    value = message.get(key)
+    if not isinstance(value, int) or isinstance(value, bool) or not -(1 << 63) <= value < 1 << 63:
+        raise ContractError("field")
+    return value
+
+
+def text(message: dict[str, object], key: str) -> str:
+    """The string under `key`, at most 64 characters; raises ContractError("field")."""
+    value = message.get(key)
+    if not isinstance(value, str) or len(value) > 64 or "\x00" in value:
+        raise ContractError("field")
+    return value
+
+
+def _check(message: dict[str, object], key: str, types: tuple[type, ...]) -> None:
+    if types is _INT:
+        integer(message, key)
+    elif types is _TEXT:
+        text(message, key)
+    elif types is _REF:
+        if isinstance(message.get(key), str):
+            text(message, key)
+        else:
+            integer(message, key)
+    elif not isinstance(message.get(key), list):
+        raise ContractError("field")
+
+
+def check(message: dict[str, object]) -> None:
+    """Refuses what is not a record of a known kind with its fields: ContractError("kind") or ("field") (R-41).
+
+    Unknown extra keys are refused too: a record means one thing.
+    """
+    for key, types in _COMMON.items():
+        _check(message, key, types)
+    kind = text(message, "k")
+    if kind not in FIELDS:
+        raise ContractError("kind")
+    lane, seq = integer(message, "l"), integer(message, "n")
+    if lane not in LANES or seq < 1 or integer(message, "b") < 1 or integer(message, "u") < 0:
+        raise ContractError("field")
+    epoch = text(message, "e")
+    if len(epoch) != 8:
+        raise ContractError("field")
+    required = FIELDS[kind]
+    optional = OPTIONAL.get(kind, {})
+    for key, types in required.items():
+        _check(message, key, types)
+    for key in message:
+        if key in _COMMON or key in required:
+            continue
+        if key not in optional:
+            raise ContractError("field")
+        _check(message, key, optional[key])
+    if kind == "r":
+        check_rows(message["z"])
+
+
+def check_rows(rows: object) -> None:
+    """Refuses readings rows of another shape than [zone, probe no, min, mean, max, samples, health]."""
+    if not isinstance(rows, list) or len(rows) > 16:
+        raise ContractError("field")
+    for row in rows:
+        if not isinstance(row, list) or len(row) != 7 or not isinstance(row[0], str):
+            raise ContractError("field")
+        for value in row[1:]:
+            if not isinstance(value, int) or isinstance(value, bool) or not -100000 < value < 100000:
+                raise ContractError("field")
+        if row[5] > 0 and not row[2] <= row[3] <= row[4]:
+            raise ContractError("field")
+
+
+def first_seq(message: dict[str, object]) -> int:
+    """The first number a record stands for: its own, or the start of the hole that a gap record closes (R-45)."""
+    if message.get("k") == "gap":
+        return integer(message, "f")
+    return integer(message, "n")
+
+
+def hello(
+    epoch: str,
+    boot: int,
+    uptime_ms: int,
+    connects: int,
+    events: tuple[int, int],
+    readings: tuple[int, int],
+    config: int,
+    grants: int,
+    set_digest: str,
+) -> dict[str, object]:
+    """The first message of each connection: what the device holds (R-46). Ranges are (first, last) seq, last < first if empty."""
+    return {
+        "v": 1,
+        "k": "hello",
+        "e": epoch,
+        "b": boot,
+        "u": uptime_ms,
+        "cc": connects,
+        "ev": [events[0], events[1]],
+        "rd": [readings[0], readings[1]],
+        "cfg": config,
+        "gr": grants,
+        "dg": set_digest,
+    }
+
+
+def ack(epoch: str, lane: int, boot: int, seq: int) -> dict[str, object]:
+    """The highest contiguous number on the gateway's disk (R-43). `seq` 0: nothing yet."""
+    return {"v": 1, "e": epoch, "l": lane, "b": boot, "n": seq}
+
+
+def state(word: str, boot: int, connects: int) -> dict[str, object]:
+    """Retained presence: `online`, `off` (said goodbye) or `lost` (the will) (R-47)."""
+    return {"v": 1, "s": word, "b": boot, "cc": connects}
