@@ -1,0 +1,187 @@
+"""Derives a board's wiring page (Markdown): what goes where, what to buy, what it draws."""
+
+from collections.abc import Iterable
+
+from hardware.board import Board, Coils, Module, Pin
+from hardware.power import budgets
+
+
+def render(board: Board, module: Module) -> str:
+    """The whole page, for the person who builds, wires or repairs the board."""
+    sections = [
+        f"# {board.title} (`{board.name}`, revision {board.revision})",
+        f"<!-- Generated from hardware/boards/{board.name}.toml by `python -m hardware`; edit the board. -->",
+        board.summary,
+        "## Before you wire\n\n" + "\n".join(f"* {note}" for note in board.notes),
+        "## Processor pins\n\n" + _pins(board, module),
+        "Free pins: "
+        + ", ".join(f"GPIO{gpio}" for gpio in _free(board, module))
+        + f". Source: {module.source}.",
+        "## Connectors\n\n" + _connectors(board),
+        "## Buses\n\n" + _buses(board),
+    ]
+    if any(chip.ports for chip in board.chips):
+        sections.append("## Expander lines\n\n" + _ports(board))
+    if board.coils is not None:
+        sections.append("## Coils\n\n" + _coils(board.coils))
+    sections.append("## Power budget\n\n" + _power(board))
+    sections.append("## Bill of materials\n\n" + _table(("qty", "part", "where", "why"), bill(board)))
+    return "\n\n".join(sections) + "\n"
+
+
+def bill(board: Board) -> list[tuple[str, str, str, str]]:
+    """Quantity, part, reference designators and reason of each line; a part used in several places is one
+    line.
+    """
+    lines: dict[str, tuple[int, list[str], list[str]]] = {}
+    wanted: list[tuple[str, int, str, str]] = []
+    wanted += [(chip.part, chip.qty, chip.ref, chip.why) for chip in board.chips]
+    wanted += [(connector.part, 1, connector.ref, connector.why) for connector in board.connectors]
+    wanted += [(rail.part, 1, rail.name, rail.why) for rail in board.rails]
+    wanted += [(bus.part, bus.probes, bus.net, bus.why) for bus in board.onewire]
+    wanted += [(each.part, 1, each.name, each.why) for each in board.lock_boards]
+    wanted += [(load.part, load.count, "", load.why) for load in board.loads]
+    wanted += [(part.part, part.qty, "", part.why) for part in board.parts]
+    pulls = [(pin.pull_ohm, 1, pin.net) for pin in board.pins if pin.pull != "none"]
+    pulls += [
+        (port.pull_ohm, len(port.nets), f"{chip.ref}{port.name}")
+        for chip in board.chips
+        for port in chip.ports
+        if port.pull != "none"
+    ]
+    wanted += [
+        (f"Resistor {ohm / 1000:g} kohm, 5 %", count, where, "pull-up or pull-down")
+        for ohm, count, where in pulls
+    ]
+    for name, qty, where, why in wanted:
+        before, wheres, whys = lines.get(name, (0, [], []))
+        wheres = [*wheres, where] if where and where not in wheres else wheres
+        lines[name] = (before + qty, wheres, whys if why in whys else [*whys, why])
+    return [(str(qty), name, ", ".join(at), "; ".join(whys)) for name, (qty, at, whys) in lines.items()]
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def _free(board: Board, module: Module) -> list[int]:
+    used = {pin.gpio for pin in board.pins}
+    straps = {strap.gpio for strap in module.straps}
+    return [gpio for gpio in module.brought_out if gpio not in used | straps]
+
+
+def _pull(pin: Pin) -> str:
+    return "none" if pin.pull == "none" else f"{pin.pull_ohm / 1000:g} kohm {pin.pull}"
+
+
+def _pins(board: Board, module: Module) -> str:
+    rows = [
+        (
+            f"GPIO{pin.gpio}",
+            f"`{pin.net}`",
+            pin.direction,
+            module.reset_state(pin.gpio),
+            _pull(pin),
+            pin.boot,
+            ", ".join(board.ends_of(pin.net)),
+            pin.function,
+        )
+        for pin in sorted(board.pins, key=lambda pin: pin.gpio)
+    ]
+    return _table(("pin", "net", "direction", "at reset", "resistor", "rests", "goes to", "function"), rows)
+
+
+def _connectors(board: Board) -> str:
+    rows = [
+        (
+            connector.ref,
+            connector.why,
+            connector.part,
+            ", ".join(f"{at} `{net}`" for at, net in enumerate(connector.nets, 1)),
+        )
+        for connector in board.connectors
+    ]
+    return _table(("connector", "for", "part", "poles"), rows)
+
+
+def _buses(board: Board) -> str:
+    rows = []
+    for bus in board.i2c:
+        rows += [
+            (
+                f"I2C {bus.id}, {bus.hz // 1000} kHz",
+                f"{chip.address:#04x}",
+                f"{chip.ref} {chip.part}",
+                chip.why,
+            )
+            for chip in sorted(board.chips, key=lambda chip: chip.address or 0)
+            if chip.bus == bus.name and chip.address is not None
+        ]
+    if board.rs485 is not None:
+        rows += [
+            (
+                f"RS-485 on UART {board.rs485.id}, {board.rs485.baud} 8N1",
+                str(each.address),
+                each.part,
+                each.why,
+            )
+            for each in board.lock_boards
+        ]
+    rows += [
+        (f"1-Wire `{bus.net}`", f"{bus.probes} probes", bus.part, f"zone {bus.zone}") for bus in board.onewire
+    ]
+    rows.append(
+        (
+            f"SPI {board.spi.id} ({board.spi.host}), {board.spi.hz // 1_000_000} MHz",
+            "",
+            "Ethernet",
+            "first link",
+        )
+    )
+    return _table(("bus", "address", "part", "function"), rows)
+
+
+def _ports(board: Board) -> str:
+    rows = [
+        (
+            f"{chip.ref} {chip.part} port {port.name}",
+            port.direction,
+            ", ".join(f"{bit} `{net}`" for bit, net in enumerate(port.nets)),
+            "none" if port.pull == "none" else f"{port.pull_ohm / 1000:g} kohm {port.pull}",
+            port.meaning,
+        )
+        for chip in board.chips
+        for port in chip.ports
+    ]
+    return _table(("port", "direction", "bits", "resistor", "meaning"), rows)
+
+
+def _coils(circuit: Coils) -> str:
+    cutoff = circuit.cutoff
+    return _table(
+        ("what", "figure"),
+        [
+            ("admitted locks", f"{circuit.least_ma} to {circuit.most_ma} mA at 12 V"),
+            ("on at a time", str(circuit.at_once)),
+            ("driver", f"{circuit.driver}, {circuit.driver_ma} mA"),
+            ("gate", f"`{circuit.enable}`, held low by a resistor until the firmware owns it"),
+            (
+                "monostable",
+                f"{cutoff.resistor_ohm // 1000} kohm × {cutoff.capacitor_nf / 1000:g} µF: "
+                f"{cutoff.shortest_ms()} to {cutoff.longest_ms()} ms with all tolerances, "
+                f"limit {cutoff.limit_ms} ms",
+            ),
+        ],
+    )
+
+
+def _power(board: Board) -> str:
+    parts = []
+    for budget in budgets(board):
+        rows = [(draw.name, str(draw.ma)) for draw in budget.draws]
+        rows.append(("**all at once**", f"**{budget.total_ma}**"))
+        rows.append((f"with {budget.rail.headroom_percent} % headroom", str(budget.with_headroom_ma)))
+        rows.append((f"available from {budget.rail.part}", str(budget.rail.capacity_ma)))
+        parts.append(f"### {budget.rail.name}\n\n" + _table(("consumer", "mA"), rows))
+    return "\n\n".join(parts)
