@@ -1,4 +1,4 @@
-"""`python3 -m simulator.parts VERB`: set up what a verb of ./loquet needs; silent and quick if it is all there."""
+"""`python3 -m simulator.parts VERB`: set up what a verb of ./loquet needs; silent if it is all there."""
 
 import fcntl
 import signal
@@ -57,7 +57,7 @@ def _set_up(verb: str) -> None:
 
 
 def _broker_for_the_suite() -> None:
-    """The suite runs without a broker and names it among the missing parts, unless it is told to require all."""
+    """The suite runs without a broker and names it among the missing parts."""
     try:
         broker.prepare()
     except apt.AptError as error:

@@ -1,7 +1,7 @@
 """Debian packages unpacked into a private folder, as any user, with nothing installed on the system.
 
-`apt-get download` and `dpkg -x` need no privilege, only package lists. Where the system has none (a minimal image) or
-stale ones, private lists are fetched and deleted again: they take about 160 MB.
+`apt-get download` and `dpkg -x` need no privilege, only package lists. Where the system has none (a minimal
+image) or stale ones, private lists are fetched and deleted again: they take about 160 MB.
 """
 
 import os
@@ -17,7 +17,7 @@ from simulator.parts.places import PRIVATE
 from simulator.parts.progress import SetupError
 
 _TO_INSTALL = re.compile(r"^Inst (\S+) \(")
-"""A line of `apt-get --simulate install`; a package to be upgraded has its old version in brackets instead."""
+"""A line of `apt-get --simulate install`; a package to be upgraded has its old version in brackets there."""
 
 
 class AptError(SetupError):
@@ -35,7 +35,9 @@ def unpack(package: str, destination: Path) -> None:
     Either all of it is at `destination` afterwards or nothing is. Raises AptError.
     """
     if not available():
-        raise AptError(f"this system has no apt: install {package} with its own package tool and run this again")
+        raise AptError(
+            f"this system has no apt: install {package} with its own package tool and run this again"
+        )
     PRIVATE.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=PRIVATE, prefix="apt-") as name:
         work = Path(name)
@@ -86,11 +88,17 @@ def _private_lists(work: Path) -> Iterator[list[str]]:
 def _run(command: list[str], doing: str, cwd: Path | None = None) -> str:
     if os.geteuid() == 0:
         # apt would fetch as user _apt, who may not enter the checkout's folder.
-        command = [command[0], "-o", "APT::Sandbox::User=root", *command[1:]] if command[0] == "apt-get" else command
+        command = (
+            [command[0], "-o", "APT::Sandbox::User=root", *command[1:]]
+            if command[0] == "apt-get"
+            else command
+        )
     done = subprocess.run(
         command, cwd=cwd, env={**os.environ, "LC_ALL": "C"}, capture_output=True, text=True, check=False
     )
     if done.returncode != 0:
-        complaint = [line for line in done.stderr.splitlines() if line.startswith("E:")] or done.stderr.splitlines()
+        complaint = [
+            line for line in done.stderr.splitlines() if line.startswith("E:")
+        ] or done.stderr.splitlines()
         raise AptError(f"{doing} failed: {' '.join(complaint[-1:]) or 'no reason given'}")
     return done.stdout

@@ -1,9 +1,9 @@
-"""The MQTT broker, mosquitto: the system's own if it has one, else a private copy of the distribution's package.
+"""The MQTT broker, mosquitto: the system's own, else a private copy of the distribution's package.
 
-Never as a service, and never with the system's configuration. Two habits of mosquitto that its callers must know:
+Never as a service, never with the system's configuration. Two habits of mosquitto that callers must know:
 
-* started as root it becomes user `nobody`, who can't read files under a 0700 home: configurations written for root
-  say `user root` (see `configuration_user`);
+* started as root it becomes user `nobody`, who can't read files under a 0700 home: configurations written for
+  root say `user root` (see `configuration_user`);
 * Debian's package, when installed, starts a service on port 1883: which is why nothing here installs it.
 """
 
@@ -45,8 +45,10 @@ class Broker:
 
 
 def find() -> Broker | None:
-    """The system's mosquitto (also where an ordinary user's PATH does not look), else the private one, else None."""
-    path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin"])
+    """The system's mosquitto (an ordinary user's PATH may not show it), else the private one, else None."""
+    path = os.pathsep.join(
+        [os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin"]
+    )
     for place in (path, str(BROKER)):
         program, passwd = shutil.which("mosquitto", path=place), shutil.which("mosquitto_passwd", path=place)
         if program and passwd and (version := _version(program)) and version >= OLDEST:
@@ -66,11 +68,13 @@ def prepare() -> None:
             wrapper.write_text(_WRAPPER % inside)
             wrapper.chmod(wrapper.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
         if find() is None:
-            raise apt.AptError("the distribution's mosquitto does not run here: install the package mosquitto")
+            raise apt.AptError(
+                "the distribution's mosquitto does not run here: install the package mosquitto"
+            )
 
 
 def broker_command(configuration: Path) -> list[str]:
-    """The command of a broker with `configuration`: it stays in the foreground, the process started is the broker.
+    """The command of a broker with `configuration`: the process started is the broker, in the foreground.
 
     Raises LookupError if there is no broker here (`prepare` or `find_parts` say so earlier and better).
     """
@@ -81,7 +85,7 @@ def broker_command(configuration: Path) -> list[str]:
 
 
 def configuration_user() -> str:
-    """The value of `user` in a configuration: the one who starts it, so that it can read what that user wrote."""
+    """The value of `user` in a configuration: whoever starts it, so that it can read what they wrote."""
     return "root" if os.geteuid() == 0 else getpass.getuser()
 
 

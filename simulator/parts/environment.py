@@ -1,6 +1,6 @@
 """The private Python environment: built once, brought up to date when the pinned requirements change.
 
-Its stamp is written last and lies inside it: an environment without a stamp is an interrupted one and is built anew.
+Its stamp is written last and lies inside it: an environment without one was interrupted and is built anew.
 """
 
 import hashlib
@@ -21,13 +21,13 @@ TEST = "test"
 """The two sets of pinned requirements; `test` holds all of `run` at the same versions."""
 
 Stamp = dict[str, str]
-"""What an environment was built from: the interpreter, the checkout's place, and each installed set's digest."""
+"""What an environment was built from: the interpreter, the checkout's place, each installed set's digest."""
 
 
 def wanted_stamp(sets: list[str], requirements: Path = REQUIREMENTS) -> Stamp:
     """The stamp of an environment that holds `sets`.
 
-    The checkout's own path is part of it: scripts inside an environment name it, so a moved one is built anew.
+    The checkout's path is part of it: scripts inside an environment name it, so a moved one is built anew.
     """
     stamp = {"python": sys.version, "checkout": str(ROOT)}
     for name in sets:
@@ -76,9 +76,20 @@ def prepare(sets: list[str]) -> None:
             stamp_file.unlink()
         largest = missing[-1]
         with step(f"Python packages ({_count(largest)}, pinned with hashes)"):
-            _pip(["install", "--require-hashes", "--only-binary", ":all:", "-r", str(REQUIREMENTS / f"{largest}.txt")])
+            _pip(
+                [
+                    "install",
+                    "--require-hashes",
+                    "--only-binary",
+                    ":all:",
+                    "-r",
+                    str(REQUIREMENTS / f"{largest}.txt"),
+                ]
+            )
         # A set installed earlier is current only if the one just installed did not move its packages.
-        kept = {TEST: have[TEST]} if have and TEST in have and TEST not in missing and RUN not in missing else {}
+        kept = (
+            {TEST: have[TEST]} if have and TEST in have and TEST not in missing and RUN not in missing else {}
+        )
         _write_whole(stamp_file, {**kept, **want})
     except BaseException:
         shutil.rmtree(VENV, ignore_errors=True)
@@ -98,7 +109,15 @@ def prepare_stubs() -> None:
     shutil.rmtree(STUBS, ignore_errors=True)
     with step("type stubs of the firmware's platform"):
         _pip(
-            ["install", "--require-hashes", "--no-deps", "--target", str(STUBS), "-r", str(REQUIREMENTS / "stubs.txt")]
+            [
+                "install",
+                "--require-hashes",
+                "--no-deps",
+                "--target",
+                str(STUBS),
+                "-r",
+                str(REQUIREMENTS / "stubs.txt"),
+            ]
         )
     _write_whole(STUBS / "loquet-stamp.json", wanted_stamp(["stubs"]))
 
@@ -106,7 +125,9 @@ def prepare_stubs() -> None:
 def _create() -> None:
     shutil.rmtree(VENV, ignore_errors=True)
     if find_spec("venv") is None:
-        raise SetupError("this Python has no venv module: install the package python3-venv and run this again")
+        raise SetupError(
+            "this Python has no venv module: install the package python3-venv and run this again"
+        )
     if find_spec("ensurepip") is not None:
         with step(f"private environment (Python {sys.version.split()[0]})"):
             _python([sys.executable, "-m", "venv", str(VENV)], "making the private environment")
@@ -136,7 +157,9 @@ def _pip(arguments: list[str], pip_from: Path | None = None) -> None:
 
 def _python(command: list[str], doing: str, extra: dict[str, str] | None = None) -> None:
     # A person's own settings for pip must not send packages elsewhere than into the environment.
-    kept = {key: value for key, value in os.environ.items() if key not in ("PIP_USER", "PIP_TARGET", "PIP_PREFIX")}
+    kept = {
+        key: value for key, value in os.environ.items() if key not in ("PIP_USER", "PIP_TARGET", "PIP_PREFIX")
+    }
     environment = {**kept, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", **(extra or {})}
     done = subprocess.run(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
