@@ -2,6 +2,7 @@
 
 Generated from hardware/boards/*.toml by `python -m hardware`; edit the boards, not this file.
 """
+
 # Wall controller (locker-bank), revision 1
 BANK_OW_CHILLED = 1  # 1-Wire bus of the chilled zone, two probes
 BANK_OW_FROZEN = 2  # 1-Wire bus of the frozen zone, two probes

@@ -9,7 +9,8 @@ from hardware.board import Board
 _HEAD = '''"""Pins, bus numbers and addresses: `BANK_…` for the wall controller, `ROOM_…` for the cold rooms.
 
 Generated from hardware/boards/*.toml by `python -m hardware`; edit the boards, not this file.
-"""'''
+"""
+'''
 
 
 def render(boards: list[Board]) -> str:
@@ -24,9 +25,11 @@ def constants(board: Board) -> list[tuple[str, str, str]]:
     for bus in board.i2c:
         rows.append((f"{bus.name}_ID", str(bus.id), "machine.I2C number"))
         rows.append((f"{bus.name}_HZ", f"{bus.hz:_}", ""))
-    for chip in board.chips:
-        if chip.constant is not None and chip.address is not None:
-            rows.append((chip.constant, f"{chip.address:#04x}", f"{chip.part}: {_first_clause(chip.why)}"))
+    rows += [
+        (chip.constant, f"{chip.address:#04x}", f"{chip.part}: {_first_clause(chip.why)}")
+        for chip in board.chips
+        if chip.constant is not None and chip.address is not None
+    ]
     rows.append(("ETH_SPI_ID", str(board.spi.id), f"machine.SPI number of the chip's {board.spi.host}"))
     rows.append(("ETH_SPI_HZ", f"{board.spi.hz:_}", ""))
     if board.rs485 is not None:

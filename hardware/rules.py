@@ -19,13 +19,13 @@ COIL_PULL_MOST_OHM = 10_000
 GROUND = "GND"
 
 
-def check(board: Board, module: Module) -> list[faults.BoardError]:
+def check(board: Board, module: Module) -> list[faults.BoardFault]:
     """Every fault of a board, in the order of the rules. An empty list means that the board may be built."""
     found = [fault for pin_rule in PIN_RULES for fault in pin_rule(board, module)]
     return found + [fault for rule in BOARD_RULES for fault in rule(board)]
 
 
-def repeated(board: Board) -> Iterator[faults.BoardError]:
+def repeated(board: Board) -> Iterator[faults.BoardFault]:
     """GPIOs, nets and reference designators are used once."""
     for gpio, times in Counter(pin.gpio for pin in board.pins).items():
         if times > 1:
@@ -42,7 +42,7 @@ def repeated(board: Board) -> Iterator[faults.BoardError]:
             yield faults.RefUsedTwice(f"{board.name}: {times} parts are called {ref}")
 
 
-def reserved_pins(board: Board, module: Module) -> Iterator[faults.BoardError]:
+def reserved_pins(board: Board, module: Module) -> Iterator[faults.BoardFault]:
     """Pins that the module keeps for itself, for USB, or for the boot ROM's messages."""
     for pin in board.pins:
         what = f"{board.name}: GPIO{pin.gpio} ({pin.net})"
@@ -58,7 +58,7 @@ def reserved_pins(board: Board, module: Module) -> Iterator[faults.BoardError]:
             yield faults.InputOnlyPin(f"{what} can only read, {pin.direction} wanted")
 
 
-def strapping_pins(board: Board, module: Module) -> Iterator[faults.BoardError]:
+def strapping_pins(board: Board, module: Module) -> Iterator[faults.BoardFault]:
     """A strapping pin never moves anything, and rests at the level that a normal start needs."""
     straps = {strap.gpio: strap for strap in module.straps}
     for pin in board.pins:
@@ -72,7 +72,7 @@ def strapping_pins(board: Board, module: Module) -> Iterator[faults.BoardError]:
             yield faults.StrappingPin(f"{what}; it needs a resistor that holds it {strap.level}")
 
 
-def reset_levels(board: Board, module: Module) -> Iterator[faults.BoardError]:
+def reset_levels(board: Board, module: Module) -> Iterator[faults.BoardFault]:
     """Before the firmware owns an output, a resistor holds it where nothing happens; what moves things
     rests low.
     """
@@ -94,7 +94,7 @@ def reset_levels(board: Board, module: Module) -> Iterator[faults.BoardError]:
             yield faults.UndefinedAtReset(f"{what} must rest {pin.boot}, and no resistor holds it there")
 
 
-def coils(board: Board) -> Iterator[faults.BoardError]:
+def coils(board: Board) -> Iterator[faults.BoardFault]:
     """A coil has a strong pull-down, a gate on a pin of its own, a hardware cut-off, a driver with reserve,
     and company of none.
     """
@@ -134,7 +134,7 @@ def coils(board: Board) -> Iterator[faults.BoardError]:
         )
 
 
-def buses(board: Board) -> Iterator[faults.BoardError]:
+def buses(board: Board) -> Iterator[faults.BoardFault]:
     """I2C addresses are possible and single, no chip is clocked too fast; lock boards have addresses of
     their own.
     """
@@ -174,7 +174,7 @@ def buses(board: Board) -> Iterator[faults.BoardError]:
             )
 
 
-def currents(board: Board) -> Iterator[faults.BoardError]:
+def currents(board: Board) -> Iterator[faults.BoardFault]:
     """Each rail carries its worst case with headroom; no chip's package carries more than it may."""
     rails = {rail.name for rail in board.rails}
     asked = [(chip.ref, chip.rail) for chip in board.chips] + [(load.name, load.rail) for load in board.loads]
@@ -208,7 +208,7 @@ def currents(board: Board) -> Iterator[faults.BoardError]:
             )
 
 
-def nets(board: Board) -> Iterator[faults.BoardError]:
+def nets(board: Board) -> Iterator[faults.BoardFault]:
     """Every net has two ends, and every net that a bus names is a pin's."""
     known = {rail.name for rail in board.rails} | {GROUND}
     ends: Counter[str] = Counter(pin.net for pin in board.pins)
@@ -229,12 +229,12 @@ def nets(board: Board) -> Iterator[faults.BoardError]:
             yield faults.UnknownName(f"{board.name}: a bus names {net}, which is no pin's net")
 
 
-PIN_RULES: tuple[Callable[[Board, Module], Iterator[faults.BoardError]], ...] = (
+PIN_RULES: tuple[Callable[[Board, Module], Iterator[faults.BoardFault]], ...] = (
     reserved_pins,
     strapping_pins,
     reset_levels,
 )
-BOARD_RULES: tuple[Callable[[Board], Iterator[faults.BoardError]], ...] = (
+BOARD_RULES: tuple[Callable[[Board], Iterator[faults.BoardFault]], ...] = (
     repeated,
     coils,
     buses,
