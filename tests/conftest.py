@@ -1,0 +1,29 @@
+"""Tests that need a real part are marked with its name: without it they are skipped, with the reason."""
+
+import os
+
+import pytest
+
+from simulator.parts import Parts, find_parts
+from simulator.suite import REQUIRE_PARTS
+
+MARKERS = {"broker": ["broker"], "interpreter": ["interpreter", "compiler"], "browser": ["browser"]}
+"""Which parts a marker stands for."""
+
+
+@pytest.fixture(scope="session")
+def parts() -> Parts:
+    """The real parts of this machine."""
+    return find_parts()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    found = find_parts()
+    if os.environ.get(REQUIRE_PARTS) == "1":
+        return
+    for item in items:
+        for marker, names in MARKERS.items():
+            if item.get_closest_marker(marker) is None:
+                continue
+            for lacking in filter(None, map(found.lacks, names)):
+                item.add_marker(pytest.mark.skip(reason=str(lacking)))
