@@ -94,6 +94,21 @@ if TYPE_CHECKING:
             """Address one chip (resets first)."""
             ...
 
+    class FlashPartition(Protocol):
+        """esp32.Partition."""
+
+        def readblocks(self, __block: int, __buf: bytearray, __offset: int) -> object:
+            """Read inside a block."""
+            ...
+
+        def writeblocks(self, __block: int, __buf: bytes | bytearray, __offset: int) -> object:
+            """Program inside a block."""
+            ...
+
+        def ioctl(self, __op: int, __arg: int) -> int | None:
+            """4: number of blocks, 5: their size, 6: erase one."""
+            ...
+
     class Port(Protocol):
         """network.LAN or network.WLAN, as far as both agree."""
 
