@@ -17,12 +17,17 @@ REQUIRE_PARTS = "LOQUET_REQUIRE_PARTS"
 """Environment variable: set to 1 (CI), a missing part is a failure."""
 
 CHECKS = {
-    "lint (ruff)": ["ruff", "check", "--no-cache", "."],
-    "format (ruff)": ["ruff", "format", "--no-cache", "--check", "."],
-    "types (mypy)": ["mypy"],
-    "firmware's types (basedpyright)": ["basedpyright"],
-    "imports (import-linter)": ["importlinter.cli", "--no-cache"],
+    "lint (ruff)": ["-m", "ruff", "check", "--no-cache", "."],
+    "format (ruff)": ["-m", "ruff", "format", "--no-cache", "--check", "."],
+    "types (mypy)": ["-m", "mypy"],
+    "firmware's types (basedpyright)": ["-m", "basedpyright"],
+    "imports (import-linter)": [
+        "-c",
+        "from importlinter.cli import lint_imports_command; lint_imports_command()",
+        "--no-cache",
+    ],
 }
+"""Each check's arguments to the environment's Python."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +41,10 @@ class Outcome:
 
 
 def run_check(name: str, command: list[str]) -> Outcome:
-    """Run one program of the environment in the checkout."""
+    """Run one check in the checkout."""
     started = time.monotonic()
     done = subprocess.run(
-        [sys.executable, "-m", *command],
+        [sys.executable, *command],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
