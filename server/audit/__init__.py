@@ -1,0 +1,4 @@
+"""Reading and verifying the audit chain.
+
+Imports foundation.
+"""

@@ -1,0 +1,4 @@
+"""Producers and their products.
+
+Imports foundation.
+"""

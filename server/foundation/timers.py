@@ -1,0 +1,116 @@
+"""Timers are rows, claimed by whichever process runs them: a restart forgets none, none runs twice at once.
+
+`register(kind, handler)` names what a kind does; `set_timer` plans it once for a subject; `every` plans
+something again and again. A handler runs in a transaction of its own together with the removal of its row,
+so its effect happens once.
+"""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from sqlalchemy import Index, UniqueConstraint, select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from server.foundation.context import Context
+from server.foundation.database import Base
+from server.foundation.errors import Problem
+
+log = logging.getLogger(__name__)
+
+_RETRY = timedelta(seconds=30)
+
+
+class Timer(Base):
+    """Something to do at a time: `kind` names the handler, `subject` what it is about. One row per kind and
+    subject."""
+
+    __tablename__ = "timers"
+    __table_args__ = (UniqueConstraint("kind", "subject"), Index("ix_timers_due_at", "due_at"))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    subject: Mapped[str]
+    due_at: Mapped[datetime]
+    attempts: Mapped[int] = mapped_column(default=0)
+
+
+Handler = Callable[[Session, Context, str], None]
+
+_HANDLERS: dict[str, Handler] = {}
+_PERIODS: dict[str, timedelta] = {}
+
+
+def register(kind: str, handler: Handler) -> None:
+    """Says what a timer of this kind does: `handler(session, context, subject)`."""
+    _HANDLERS[kind] = handler
+
+
+def every(kind: str, seconds: float, handler: Handler) -> None:
+    """Runs `handler(session, context, "")` every so many seconds, in one process at a time."""
+    _HANDLERS[kind] = handler
+    _PERIODS[kind] = timedelta(seconds=seconds)
+
+
+def set_timer(session: Session, kind: str, subject: str, due_at: datetime) -> None:
+    """Plans (or plans anew) the timer of this kind and subject."""
+    timer = session.scalars(select(Timer).where(Timer.kind == kind, Timer.subject == subject)).one_or_none()
+    if timer is None:
+        session.add(Timer(kind=kind, subject=subject, due_at=due_at, attempts=0))
+    else:
+        timer.due_at = due_at
+        timer.attempts = 0
+
+
+def ensure_periodic(context: Context) -> None:
+    """Makes the rows of what runs again and again; called once at start."""
+    with context.store.write() as session:
+        known = set(session.scalars(select(Timer.kind).where(Timer.subject == "")))
+        for kind in _PERIODS.keys() - known:
+            session.add(Timer(kind=kind, subject="", due_at=context.clock.now(), attempts=0))
+
+
+def run_due(context: Context, limit: int = 100) -> int:
+    """Runs what is due, each in its own transaction; returns how many. A failing one is tried again in 30
+    s, logged."""
+    with context.store.read() as session:
+        due = session.scalars(
+            select(Timer.id).where(Timer.due_at <= context.clock.now()).order_by(Timer.due_at).limit(limit)
+        ).all()
+    done = 0
+    for timer_id in due:
+        try:
+            with context.store.write() as session:
+                done += _run_one(session, context, timer_id)
+        except (SQLAlchemyError, Problem):
+            log.exception("timer %s failed", timer_id)
+            with context.store.write() as session:
+                timer = session.get(Timer, timer_id)
+                if timer is not None:
+                    timer.attempts += 1
+                    timer.due_at = context.clock.now() + _RETRY
+    return done
+
+
+def _run_one(session: Session, context: Context, timer_id: int) -> int:
+    now = context.clock.now()
+    timer = session.scalars(
+        select(Timer).where(Timer.id == timer_id, Timer.due_at <= now).with_for_update(skip_locked=True)
+    ).one_or_none()
+    if timer is None:
+        return 0
+    handler = _HANDLERS.get(timer.kind)
+    if handler is None:
+        log.error("no handler for timers of kind %s", timer.kind)
+        timer.due_at = now + _RETRY
+        return 0
+    subject = timer.subject
+    if timer.kind in _PERIODS:
+        timer.due_at = now + _PERIODS[timer.kind]
+        timer.attempts = 0
+    else:
+        session.delete(timer)
+    session.flush()
+    handler(session, context, subject)
+    return 1

@@ -1,0 +1,4 @@
+"""Sites, controllers, zones, compartments, blocks, configuration documents, commands.
+
+Imports foundation, gateways' feed.
+"""

@@ -1,0 +1,4 @@
+"""Money: the provider's port, its signed webhook, the ledger, refunds.
+
+Imports foundation, orders.
+"""
