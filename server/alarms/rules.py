@@ -1,6 +1,8 @@
-"""What each alarm is: its urgency, whom it wakes, how it ends; and which record opens or closes which. Data, and pure.
+"""What each alarm is: its urgency, whom it wakes, how it ends; and which record opens or closes which. Data,
+and pure.
 
-No alarm closes because data stopped. Each has its own rule (ISA-18.2: an alarm is something a person must act on).
+No alarm closes because data stopped. Each has its own rule (ISA-18.2: an alarm is something a person must act
+on).
 """
 
 from collections.abc import Mapping
@@ -18,7 +20,8 @@ URGENT, HIGH, LOW = "urgent", "high", "low"
 BY_RECORD = "record"
 """Closes when its own record or reading says that it is over."""
 BY_LOOKING = "looking"
-"""Closes when a named person has acknowledged it and its record says that it is over, whichever comes last."""
+"""Closes when a named person has acknowledged it and its record says that it is over, whichever comes last.
+"""
 BY_RELEASE = "release"
 """Closes when a named person releases the block."""
 BY_PERSON = "person"
@@ -74,7 +77,7 @@ _RULES = (
         True,
         _("Serrure coincée"),
         _(
-            "La porte n'a pas bougé après plusieurs essais. Poussez la porte, ouvrez à distance ou appelez le client."
+            "La porte n'a pas bougé après plusieurs essais. Poussez-la, ouvrez à distance ou appelez le client."
         ),
     ),
     Rule(

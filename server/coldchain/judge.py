@@ -1,19 +1,27 @@
-"""One zone judged on event time: (watch, minute, limits) → (watch, findings). Run live and again over the history.
+"""One zone judged on event time: (watch, minute, limits) → (watch, findings). Run live and again over the
+history.
 
-The controller decides blocks, also offline; this judge says on the server what the records show, so that a lost event, a
-late record or a device of another make never hides a breach. Temperatures in hundredths of a degree, times in Unix s.
+The controller decides blocks, also offline; this judge says on the server what the records show, so that a
+lost event, a
+late record or a device of another make never hides a breach. Temperatures in hundredths of a degree, times in
+Unix s.
 
-* Over: the mean of the warmest answering probe is above the legal limit (or of the coldest below the lower one).
-* Breach: over for the zone's delay without coming back under. A hole longer than the zone's silence ends the run: its
+* Over: the mean of the warmest answering probe is above the legal limit (or of the coldest below the lower
+  one).
+* Breach: over for the zone's delay without coming back under. A hole longer than the zone's silence ends the
+  run: its
   minutes were neither good nor bad, the hole itself is the finding.
-* The alert limit is apart from the legal one: above it the zone is warm, at once and without delay, and it is calm again
+* The alert limit is apart from the legal one: above it the zone is warm, at once and without delay, and it is
+  calm again
   only half a degree under it (OPC 10000-9 AlarmDeadband), never because data stopped.
-* A rise that comes when the learned rhythm expects one is a defrost; recovered within an hour it alarms nobody
+* A rise that comes when the learned rhythm expects one is a defrost; recovered within an hour it alarms
+  nobody
   (Danfoss A12, TRT252 d8 = 1 h), but the legal limit holds all the same.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from server.telemetry.series import Point
 
@@ -78,14 +86,16 @@ def expected_rise(rises: Sequence[int], at: int) -> bool:
     """True if the last rises came in a steady rhythm and `at` fits it."""
     if len(rises) < 3:
         return False
-    steps = [after - before for before, after in zip(rises, rises[1:], strict=False)]
+    steps = [after - before for before, after in pairwise(rises)]
     period = sorted(steps)[len(steps) // 2]
     slack = period * RHYTHM_TOLERANCE
     return all(abs(step - period) <= slack for step in steps) and abs(at - rises[-1] - period) <= slack
 
 
 def judge(watch: Watch, points: Sequence[Point], limits: Limits) -> tuple[Watch, tuple[Finding, ...]]:
-    """The watch after one minute of a zone's probes, and what it found. Late or repeated minutes change nothing."""
+    """The watch after one minute of a zone's probes, and what it found. Late or repeated minutes change
+    nothing.
+    """
     if not points:
         return watch, ()
     start = points[0].at

@@ -1,6 +1,8 @@
-"""The temperature chart of a zone as SVG text: pure, drawn on the server, without inline style (the CSP forbids it).
+"""The temperature chart of a zone as SVG text: pure, drawn on the server, without inline style (the CSP
+forbids it).
 
-Band: coldest to warmest probe. Line: mean. A hole is hatched and the line stops: gaps are listed, never bridged.
+Band: coldest to warmest probe. Line: mean. A hole is hatched and the line stops: gaps are listed, never
+bridged.
 """
 
 from collections.abc import Sequence
@@ -110,23 +112,27 @@ def draw(
     zone: tzinfo,
     language: str,
 ) -> Markup:
-    """The chart of `window` (Unix s). `limits` low and high; `words`: `title`, `summary`, `low`, `high`, `gap`, `none`."""
+    """The chart of `window` (Unix s). `limits` low and high; `words`: `title`, `summary`, `low`, `high`,
+    `gap`, `none`.
+    """
     low, high = limits
     near_low = [low] if low is not None and rows and min(row.low for row in rows) - low < 800 else []
     drawn = thin(rows, MOST_SPANS)
     bottom, top = _bounds(drawn, [*near_low, *([high] if high is not None else [])])
     scale = _Scale(window[0], window[1], bottom, top)
     parts = [
-        f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-labelledby="chart-title chart-desc">',
+        f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img"'
+        ' aria-labelledby="chart-title chart-desc">',
         f'<title id="chart-title">{escape(words["title"])}</title>',
         f'<desc id="chart-desc">{escape(words["summary"])}</desc>',
-        '<defs><pattern id="hatch" width="8" height="8" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
-        '<line class="hatch" x1="0" y1="0" x2="0" y2="8"/></pattern></defs>',
+        '<defs><pattern id="hatch" width="8" height="8" patternUnits="userSpaceOnUse"'
+        ' patternTransform="rotate(45)"><line class="hatch" x1="0" y1="0" x2="0" y2="8"/></pattern></defs>',
     ]
     if high is not None:
         y = scale.y(high)
         parts.append(
-            f'<rect class="beyond" x="{LEFT}" y="{TOP}" width="{WIDTH - LEFT - RIGHT}" height="{y - TOP:.1f}"/>'
+            f'<rect class="beyond" x="{LEFT}" y="{TOP}" width="{WIDTH - LEFT - RIGHT}"'
+            f' height="{max(y - TOP, 0):.1f}"/>'
         )
     parts += _axes(scale, zone, language)
     for hole in holes:
@@ -149,7 +155,8 @@ def draw(
     parts += _curve(scale, drawn)
     if not drawn:
         parts.append(
-            f'<text class="none" x="{WIDTH / 2}" y="{HEIGHT / 2}" text-anchor="middle">{escape(words["none"])}</text>'
+            f'<text class="none" x="{WIDTH / 2}" y="{HEIGHT / 2}" text-anchor="middle">'
+            f"{escape(words['none'])}</text>"
         )
     parts.append("</svg>")
     return Markup("".join(parts))  # every word above was escaped, every number formatted here

@@ -1,7 +1,10 @@
-"""Pure views of a zone's readings: what a chart, its table and its sentence are made of. Gaps are listed, never bridged."""
+"""Pure views of a zone's readings: what a chart, its table and its sentence are made of. Gaps are listed,
+never bridged.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,9 @@ class Gap:
     start: int
     end: int
     cause: str
-    """`missing` (nothing arrived), `dropped` (the controller let them go), `reboot`, `probes` (no probe answered)."""
+    """`missing` (nothing arrived), `dropped` (the controller let them go), `reboot`, `probes` (no probe
+    answered).
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +96,7 @@ def gaps(rows: Sequence[Span], since: int, until: int, known: Iterable[Gap] = ()
     edges += [(group[0].at, group[-1].at + group[-1].length) for group in runs(rows)]
     edges.append((until, until))
     found = []
-    for (_, end), (start, _) in zip(edges, edges[1:], strict=False):
+    for (_, end), (start, _) in pairwise(edges):
         slack = rows[0].length if rows else 0
         if start - end <= slack:
             continue

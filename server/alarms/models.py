@@ -1,0 +1,47 @@
+"""The table of alarms."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from server.foundation.database import Base
+
+
+class Alarm(Base):
+    """Something a person must act on. One open alarm for a kind and a subject; the database enforces it."""
+
+    __tablename__ = "alarms"
+    __table_args__ = (
+        Index(
+            "uq_alarms_open",
+            "controller_id",
+            "kind",
+            "zone_key",
+            "door",
+            "probe",
+            unique=True,
+            sqlite_where=text("closed_at IS NULL"),
+            postgresql_where=text("closed_at IS NULL"),
+        ),
+        Index("ix_alarms_opened_at", "opened_at"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    controller_id: Mapped[str] = mapped_column(ForeignKey("controllers.id"))
+    kind: Mapped[str]
+    zone_key: Mapped[str]
+    door: Mapped[int]
+    probe: Mapped[int]
+    value: Mapped[int | None]
+    block_id: Mapped[str]
+    opened_at: Mapped[datetime]
+    """When it happened, by the device's clock where it had one."""
+    noted_at: Mapped[datetime]
+    """When the server came to know; much later than `opened_at` after an outage."""
+    over_at: Mapped[datetime | None]
+    """When its cause ended."""
+    closed_at: Mapped[datetime | None]
+    acknowledged_at: Mapped[datetime | None]
+    acknowledged_by: Mapped[str]
+    comment: Mapped[str]
