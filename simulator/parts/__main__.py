@@ -49,6 +49,7 @@ def _set_up(verb: str) -> None:
         except BlockingIOError:
             print("another set-up of this checkout is running; waiting for it", flush=True)
             fcntl.flock(lock, fcntl.LOCK_EX)
+        apt.sweep()
         started = time.monotonic()
         print(f"Setting up Loquet in {PRIVATE} (once):", flush=True)
         for each in steps:

@@ -20,6 +20,10 @@ _TO_INSTALL = re.compile(r"^Inst (\S+) \(")
 """A line of `apt-get --simulate install`; a package to be upgraded has its old version in brackets there."""
 
 
+_WORK = "apt-"
+"""How the names of temporary folders begin."""
+
+
 class AptError(SetupError):
     """apt can't bring a package here; the text says which and why."""
 
@@ -27,6 +31,12 @@ class AptError(SetupError):
 def available() -> bool:
     """Whether this system has apt and dpkg at all."""
     return shutil.which("apt-get") is not None and shutil.which("dpkg") is not None
+
+
+def sweep() -> None:
+    """Delete what a killed set-up left of its package lists; only under the set-up's lock."""
+    for left in PRIVATE.glob(f"{_WORK}*"):
+        shutil.rmtree(left)
 
 
 def unpack(package: str, destination: Path) -> None:
@@ -39,7 +49,7 @@ def unpack(package: str, destination: Path) -> None:
             f"this system has no apt: install {package} with its own package tool and run this again"
         )
     PRIVATE.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=PRIVATE, prefix="apt-") as name:
+    with tempfile.TemporaryDirectory(dir=PRIVATE, prefix=_WORK) as name:
         work = Path(name)
         packages = work / "packages"
         packages.mkdir()

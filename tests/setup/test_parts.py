@@ -56,6 +56,14 @@ def test_a_package_that_cannot_be_had_leaves_nothing(bare_image: Path) -> None:
     assert list((bare_image / "private").iterdir()) == []
 
 
+def test_lists_left_by_a_killed_set_up_are_swept_away(bare_image: Path) -> None:
+    left = bare_image / "private" / "apt-x1" / "lists"
+    left.mkdir(parents=True)
+    (bare_image / "private" / "parts").mkdir()
+    apt.sweep()
+    assert [file.name for file in (bare_image / "private").iterdir()] == ["parts"]
+
+
 def test_without_apt_the_error_names_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(apt.AptError, match="install mosquitto"):
