@@ -20,6 +20,8 @@ _OPEN = 0x8A
 _STATE = 0x80
 _FIRE = 0x11
 _QUERY = 0x33
+_SEND_MS = 4
+"""Most of the 5.2 ms that five characters take at 9600 baud."""
 _ANSWER_MS = 60
 _SILENCE_MS = 5
 """Five characters at 9600 baud: no board pauses so long inside a frame."""
@@ -76,6 +78,9 @@ class Rs485:
                 self._port.read()
             self._drive.value(1)
             self._port.write(order)
+            await asyncio.sleep_ms(_SEND_MS)
+            # The rest is waited for on the spot: the board answers at once, and must not find us still
+            # talking.
             self._port.flush()
             self._drive.value(0)
             got = await self._listen()
@@ -127,7 +132,7 @@ class LockBoard8a80:
         self.open_bits = 0
 
     async def pulse(self, channel: int, pulse_ms: int) -> bool:  # noqa: ARG002 - the board times the pulse itself
-        """Order one pulse, once: an unanswered order may have been carried out, so it is not repeated here."""
+        """Order one pulse, once: an unanswered order may have been carried out, so it is never repeated."""
         if not 1 <= channel <= self.locks:
             return False
         order = frame(_OPEN, self._address, channel, _FIRE)
