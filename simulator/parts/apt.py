@@ -110,5 +110,6 @@ def _run(command: list[str], doing: str, cwd: Path | None = None) -> str:
         complaint = [
             line for line in done.stderr.splitlines() if line.startswith("E:")
         ] or done.stderr.splitlines()
-        raise AptError(f"{doing} failed: {' '.join(complaint[-1:]) or 'no reason given'}")
+        reason = " ".join(complaint[-1:]) or "no reason given"
+        raise AptError(f"{doing} failed: {reason}; are the distribution's servers reachable from here?")
     return done.stdout

@@ -123,6 +123,8 @@ def prepare_stubs() -> None:
 
 
 def _create() -> None:
+    if VENV.is_symlink() or VENV.is_file():
+        VENV.unlink()
     shutil.rmtree(VENV, ignore_errors=True)
     if find_spec("venv") is None:
         raise SetupError(
@@ -152,7 +154,11 @@ def _count(name: str) -> int:
 
 def _pip(arguments: list[str], pip_from: Path | None = None) -> None:
     command = [str(VENV / "bin" / "python"), "-m", "pip", "--quiet", *arguments]
-    _python(command, "installing the Python packages", {"PYTHONPATH": str(pip_from)} if pip_from else {})
+    try:
+        _python(command, "installing the Python packages", {"PYTHONPATH": str(pip_from)} if pip_from else {})
+    except SetupError as error:
+        # pip's last word is "no matching distribution" also where it reached no index at all.
+        raise SetupError(f"{error} (is the Python package index reachable from here?)") from error
 
 
 def _python(command: list[str], doing: str, extra: dict[str, str] | None = None) -> None:
