@@ -7,6 +7,8 @@ the release.
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from firmware.drivers.seams import InputPin, OutputPin
 
 _KEYS = "123456789*0#"
@@ -17,7 +19,7 @@ _RELEASED_SCANS = 3
 class Keypad:
     """Rows from top to bottom, columns from left to right."""
 
-    def __init__(self, rows: list["OutputPin"], columns: list["InputPin"]) -> None:
+    def __init__(self, rows: "Sequence[OutputPin]", columns: "Sequence[InputPin]") -> None:
         self._rows = rows
         self._columns = columns
         self._idle = 0
