@@ -76,9 +76,7 @@ _RULES = (
         BY_RECORD,
         True,
         _("Serrure coincée"),
-        _(
-            "La porte n'a pas bougé après plusieurs essais. Poussez-la, ouvrez à distance ou appelez le client."
-        ),
+        _("La porte n'a pas bougé après plusieurs essais. Poussez-la ou ouvrez à distance."),
     ),
     Rule(
         WARM,

@@ -107,9 +107,12 @@ def judge(watch: Watch, points: Sequence[Point], limits: Limits) -> tuple[Watch,
     good = [point for point in points if point.samples > 0]
     if not good:
         return silence(watch, end, limits, found)
-    if watch.silent:
+    hole = bool(watch.seen) and start - watch.seen > limits.silence_s
+    if hole and not watch.silent:
+        found.append(Finding("nodata", True, watch.seen))
+    if hole or watch.silent:
         found.append(Finding("nodata", False, start))
-    if watch.seen and start - watch.seen > limits.silence_s:
+    if hole:
         watch = replace(watch, over_since=0, peak=0, degree_seconds=0)
     worst = max(good, key=lambda point: max(point.mean - limits.high, limits.low - point.mean))
     watch = replace(watch, seen=end, latest=worst.mean, silent=False)

@@ -7,6 +7,7 @@ body).
 import hashlib
 import json
 from collections.abc import Iterable
+from typing import Any
 
 GENESIS = "0" * 64
 """The link before the first record."""
@@ -33,3 +34,9 @@ def first_break(rows: Iterable[tuple[int, str, str]], start: str = GENESIS, afte
             return expected
         previous, expected = stored, position + 1
     return None
+
+
+def record_of(body: str) -> dict[str, Any]:
+    """The device's record in a stored body."""
+    stored: dict[str, Any] = json.loads(body)["r"]
+    return stored

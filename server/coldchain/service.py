@@ -1,0 +1,289 @@
+"""The judge at work: live on the newest minutes, over the history on the contiguous prefix; excursions,
+silence.
+
+The live run tells people at once. The history run sees every record once and in order, so that what an outage
+hid is
+written where it happened, marked as found later.
+"""
+
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from server.alarms import rules
+from server.alarms import service as alarms
+from server.alarms.models import Alarm
+from server.alarms.rules import Change, Subject
+from server.coldchain.judge import Finding, Limits, Watch, judge, silence
+from server.coldchain.models import Excursion, ZoneWatch
+from server.foundation.audit import record as audit
+from server.foundation.clock import from_unix
+from server.foundation.context import Context
+from server.gateways.dispatch import Item
+from server.lockers.models import Controller, Zone
+from server.telemetry import chain
+from server.telemetry.intake import points_of, zones_by_key
+from server.telemetry.models import LedgerRow
+
+LIVE, HISTORY = "live", "history"
+LATER = "later"
+TRANSPORT_S = 20
+"""A minute may lie this long between its end and the server before silence is counted."""
+
+
+def limits_of(zone: Zone) -> Limits:
+    """The zone's limits in force now."""
+    return Limits(
+        zone.low_centi, zone.high_centi, zone.alert_centi, zone.delay_s, zone.silence_s, zone.ajar_s
+    )
+
+
+def watch_of(row: ZoneWatch | None) -> Watch:
+    """The judge's memory as stored."""
+    if row is None or not row.watch:
+        return Watch()
+    stored = dict(row.watch)
+    stored["faulty"] = tuple(stored["faulty"])
+    stored["rises"] = tuple(stored["rises"])
+    return Watch(**stored)
+
+
+def live_watch(session: Session, zone: Zone) -> Watch:
+    """What the live run knows of a zone."""
+    return watch_of(session.get(ZoneWatch, (zone.id, LIVE)))
+
+
+def _row(session: Session, zone: Zone, run: str) -> ZoneWatch:
+    row = session.get(ZoneWatch, (zone.id, run))
+    if row is None:
+        row = ZoneWatch(zone_id=zone.id, run=run, watch={}, epoch="", upto=0)
+        session.add(row)
+    return row
+
+
+def on_readings(
+    session: Session, context: Context, device: Controller | None, record: dict[str, Any], _item: Item
+) -> None:
+    """Handler of `r` records, after the ledger has them."""
+    if device is None:
+        return
+    for zone in zones_by_key(session, device.id).values():
+        points = points_of(record, zone.key)
+        if points:
+            row = _row(session, zone, LIVE)
+            watch, found = judge(watch_of(row), points, limits_of(zone))
+            row.watch = asdict(watch)
+            for finding in _without_passed_holes(found):
+                _act(session, context, zone, finding, watch)
+    advance_history(session, context, device)
+
+
+def _without_passed_holes(found: tuple[Finding, ...]) -> list[Finding]:
+    """A hole that the newest minute has already ended is no news: the history run writes it if it is true."""
+    whats = [finding.what for finding in found]
+    return [finding for finding in found if finding.what != "nodata" or whats.count("nodata") == 1]
+
+
+def on_gap(
+    session: Session, context: Context, device: Controller | None, _record: dict[str, Any], _item: Item
+) -> None:
+    """Handler of `gap` records: the prefix may go on."""
+    if device is not None:
+        advance_history(session, context, device)
+
+
+def advance_history(session: Session, context: Context, device: Controller) -> None:
+    """Judges the ledger records that have become contiguous since the last time."""
+    session.flush()
+    zones = [zone for zone in zones_by_key(session, device.id).values() if zone.probes]
+    if not zones:
+        return
+    cursors = [_row(session, zone, HISTORY) for zone in zones]
+    lead = cursors[0]
+    for _ in range(1000):
+        row = _next_in_prefix(session, device, lead)
+        if row is None:
+            return
+        record = chain.record_of(row.body)
+        for zone, cursor in zip(zones, cursors, strict=True):
+            cursor.epoch, cursor.upto = row.epoch, row.seq
+            points = points_of(record, zone.key) if record["k"] == "r" else []
+            if not points:
+                continue
+            before = watch_of(cursor)
+            watch, found = judge(before, points, limits_of(zone))
+            cursor.watch = asdict(watch)
+            for finding in found:
+                age = context.clock.now().timestamp() - points[0].at - points[0].length
+                found_when = LIVE if age < TRANSPORT_S + 2 * points[0].length else LATER
+                _write_excursion(session, context, zone, finding, watch, before, found_when)
+
+
+def _next_in_prefix(session: Session, device: Controller, cursor: ZoneWatch) -> LedgerRow | None:
+    if not cursor.epoch:
+        return session.scalars(
+            select(LedgerRow)
+            .where(LedgerRow.controller_id == device.id)
+            .order_by(LedgerRow.position)
+            .limit(1)
+        ).first()
+    found = session.scalars(
+        select(LedgerRow)
+        .where(
+            LedgerRow.controller_id == device.id,
+            LedgerRow.epoch == cursor.epoch,
+            LedgerRow.seq > cursor.upto,
+        )
+        .order_by(LedgerRow.seq)
+        .limit(1)
+    ).first()
+    if found is not None:
+        return found if found.first_seq <= cursor.upto + 1 else None
+    known = select(LedgerRow.position).where(
+        LedgerRow.controller_id == device.id,
+        LedgerRow.epoch == cursor.epoch,
+        LedgerRow.seq == cursor.upto,
+    )
+    return session.scalars(
+        select(LedgerRow)
+        .where(
+            LedgerRow.controller_id == device.id,
+            LedgerRow.epoch != cursor.epoch,
+            LedgerRow.position > known.scalar_subquery(),
+        )
+        .order_by(LedgerRow.position)
+        .limit(1)
+    ).first()
+
+
+def _act(session: Session, context: Context, zone: Zone, finding: Finding, watch: Watch) -> None:
+    at = from_unix(finding.at)
+    subject = Subject(zone.controller_id, zone=zone.key)
+    if finding.what == "probe":
+        subject = Subject(zone.controller_id, zone=zone.key, probe=finding.probe)
+        alarms.apply(session, context, Change(rules.PROBE, finding.begins, subject), at)
+    elif finding.what == "nodata":
+        quiet = alarms.find_open(session, rules.LOST, Subject(zone.controller_id)) is not None
+        alarms.apply(session, context, Change(rules.NODATA, finding.begins, subject), at, mailed=not quiet)
+    elif finding.what == "warm":
+        alarms.apply(session, context, Change(rules.WARM, finding.begins, subject, finding.value), at)
+    elif finding.what == "breach":
+        _write_excursion(session, context, zone, finding, watch, watch, LIVE)
+        if finding.begins:
+            alarms.apply(session, context, Change(rules.BREACH, True, subject, finding.value), at)
+        else:
+            _end_unblocked(session, context, subject, zone)
+
+
+def _end_unblocked(session: Session, context: Context, subject: Subject, zone: Zone) -> None:
+    """A breach that no controller made a block of (a room without doors) ends with the excursion."""
+    alarm = alarms.find_open(session, rules.BREACH, subject)
+    if alarm is not None and not alarm.block_id:
+        back = from_unix(live_watch(session, zone).seen)
+        alarms.apply(session, context, Change(rules.BREACH, False, subject), back)
+
+
+def _write_excursion(
+    session: Session,
+    context: Context,
+    zone: Zone,
+    finding: Finding,
+    watch: Watch,
+    before: Watch,
+    found: str,
+) -> None:
+    kind = {"breach": "temperature", "nodata": "nodata"}.get(finding.what)
+    if kind is None:
+        return
+    at = from_unix(finding.at)
+    known = session.scalars(
+        select(Excursion)
+        .where(
+            Excursion.zone_id == zone.id,
+            Excursion.kind == kind,
+            Excursion.began_at <= _latest(at, zone, finding),
+        )
+        .order_by(Excursion.began_at.desc())
+        .limit(1)
+    ).first()
+    if finding.begins:
+        if known is not None and (known.ended_at is None or known.ended_at >= at):
+            if at < known.began_at:
+                known.began_at = at
+            return
+        excursion = Excursion(
+            id=context.ids.new(),
+            zone_id=zone.id,
+            kind=kind,
+            began_at=at,
+            peak=finding.value,
+            degree_seconds=watch.degree_seconds,
+            limits=asdict(limits_of(zone)),
+            found=found,
+            noted_at=context.clock.now(),
+        )
+        session.add(excursion)
+        audit(
+            session,
+            context,
+            f"device:{zone.controller_id}",
+            "excursion.found",
+            f"zone:{zone.controller_id}/{zone.key}",
+            {"kind": kind, "began": at.isoformat(), "found": found, "peak": finding.value},
+        )
+        session.flush()
+    elif known is not None and known.ended_at != at:
+        known.ended_at = at
+        known.peak = finding.value or known.peak
+        known.degree_seconds = max(known.degree_seconds, before.degree_seconds)
+
+
+def _latest(at: datetime, zone: Zone, finding: Finding) -> datetime:
+    """The same run may have been noticed later by the live judge, at most one delay after its true start."""
+    return at + timedelta(seconds=zone.delay_s) if finding.begins else at
+
+
+def check_silence(session: Session, context: Context, _subject: str = "") -> None:
+    """Timer: zones whose controller has said nothing for longer than the zone's silence have no data."""
+    now = int(context.clock.now().timestamp())
+    for zone in session.scalars(select(Zone)).all():
+        row = session.get(ZoneWatch, (zone.id, LIVE))
+        if row is None or not zone.probes:
+            continue
+        period = int(session.get_one(Controller, zone.controller_id).setup.get("period_s", 60))
+        watch, found = silence(watch_of(row), now - period - TRANSPORT_S, limits_of(zone))
+        if found:
+            row.watch = asdict(watch)
+            for finding in found:
+                _act(session, context, zone, finding, watch)
+
+
+def is_breached(session: Session, zone: Zone) -> bool:
+    """True while a zone may take no goods: an excursion goes on, or a breach or no-data alarm is open."""
+    going_on = session.scalar(
+        select(Excursion.id).where(Excursion.zone_id == zone.id, Excursion.ended_at.is_(None)).limit(1)
+    )
+    if going_on is not None:
+        return True
+    alarm = session.scalar(
+        select(Alarm.id)
+        .where(
+            Alarm.controller_id == zone.controller_id,
+            Alarm.zone_key == zone.key,
+            Alarm.kind.in_((rules.BREACH, rules.NODATA)),
+            Alarm.closed_at.is_(None),
+        )
+        .limit(1)
+    )
+    return alarm is not None
+
+
+def excursions(session: Session, zone: Zone, limit: int = 50) -> list[Excursion]:
+    """A zone's excursions, newest first."""
+    found = session.scalars(
+        select(Excursion).where(Excursion.zone_id == zone.id).order_by(Excursion.began_at.desc()).limit(limit)
+    )
+    return list(found)
