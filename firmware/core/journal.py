@@ -1,0 +1,127 @@
+"""The journal: two lanes of records in flash, and what of them is to be sent now (R-40 to R-48).
+
+Events never wait behind readings: each lane has its ring, its window of 32 ahead of the last acknowledgement, and its own
+resend. Numbers that can't come any more (overwritten, unreadable) are closed by a gap record made when their turn comes.
+"""
+
+from firmware.contract import records
+from firmware.core.ring import Ring
+
+RESEND_MS = 5000
+"""Without progress for that long a lane is sent again from the first unacknowledged record (R-44)."""
+
+
+class Window:
+    """What of one lane is on its way: `sent` is the highest number published on this connection."""
+
+    def __init__(self, ring: Ring) -> None:
+        self.ring = ring
+        self.sent = 0
+        self.resent = 0
+        """Times the lane was sent again for want of progress."""
+        self._progress_ms = 0
+
+    def connected(self, now_ms: int) -> None:
+        """A new connection: everything unacknowledged is to be sent (again)."""
+        self.sent = self.ring.acked
+        self._progress_ms = now_ms
+
+    def acknowledged(self, seq: int, now_ms: int) -> bool:
+        """An `ack` of this lane came; True if it moved the window. One for what was never sent is no progress."""
+        if not self.ring.acknowledge(seq):
+            return False
+        self.sent = max(self.sent, seq)
+        self._progress_ms = now_ms
+        return True
+
+    def is_open(self, now_ms: int) -> bool:
+        """True if a record may be published now; rewinds a lane without progress."""
+        acked = self.ring.acked
+        if self.sent > acked and now_ms - self._progress_ms >= RESEND_MS:
+            self.sent = acked
+            self.resent += 1
+            self._progress_ms = now_ms
+        if self.sent <= acked:
+            self._progress_ms = now_ms
+        return self.sent < self.ring.last and self.sent - acked < records.WINDOW
+
+
+class Journal:
+    """Appends records with their envelope and says what to publish. `boot` and the rings' epoch number them."""
+
+    def __init__(self, events: Ring, readings: Ring) -> None:
+        self.rings = (events, readings)
+        self.windows = (Window(events), Window(readings))
+        self.boot = 0
+        self.epoch = ""
+        """8 hex digits."""
+
+    def mount(self, fresh_epoch: int) -> bool:
+        """Mounts both rings, formatting what holds none under `fresh_epoch` (random, not 0). The events ring's epoch rules:
+        readings of another one are given up. False if something had to be formatted.
+        """
+        events, readings = self.rings
+        whole = events.mount()
+        if not whole:
+            events.format(fresh_epoch)
+        if not readings.mount() or readings.epoch != events.epoch:
+            whole = False
+            readings.format(events.epoch)
+        self.epoch = "%08x" % events.epoch
+        return whole
+
+    def append(
+        self, lane: int, kind: str, fields: dict[str, object], uptime_ms: int, unix: int, quality: int
+    ) -> int:
+        """Writes one record of `kind` with its own `fields` (see `contract.records.FIELDS`); returns its seq, durable."""
+        ring = self.rings[lane]
+        return ring.append(self._encode(lane, ring.last + 1, kind, fields, uptime_ms, unix, quality))
+
+    def next_to_send(self, lane: int, uptime_ms: int, unix: int, quality: int) -> bytes | None:
+        """The next record to publish on this lane, None if the window is closed or empty. Call until None."""
+        window = self.windows[lane]
+        if not window.is_open(uptime_ms):
+            return None
+        ring = self.rings[lane]
+        found = ring.read_after(window.sent)
+        expected = window.sent + 1
+        if found is None or found[0] > expected:
+            last = ring.last if found is None else found[0] - 1
+            window.sent = last
+            reason = "full" if last < ring.first else "corrupt"
+            return self._encode(lane, last, "gap", {"f": expected, "r": reason}, uptime_ms, unix, quality)
+        window.sent = found[0]
+        return found[1]
+
+    def connected(self, now_ms: int) -> None:
+        """A new connection to the broker: both windows start from the last acknowledgement."""
+        for window in self.windows:
+            window.connected(now_ms)
+
+    def acknowledged(self, epoch: str, lane: int, seq: int, now_ms: int) -> bool:
+        """An `ack` came (R-43); True if it was of this epoch and brought progress."""
+        if epoch != self.epoch or lane not in records.LANES:
+            return False
+        return self.windows[lane].acknowledged(seq, now_ms)
+
+    def range_of(self, lane: int) -> tuple[int, int]:
+        """(first, last) seq held, last < first if empty: what `hello` says (R-46)."""
+        ring = self.rings[lane]
+        return ring.first, ring.last
+
+    def _encode(
+        self, lane: int, seq: int, kind: str, fields: dict[str, object], uptime_ms: int, unix: int, quality: int
+    ) -> bytes:
+        message: dict[str, object] = {
+            "v": 1,
+            "e": self.epoch,
+            "l": lane,
+            "b": self.boot,
+            "n": seq,
+            "u": uptime_ms,
+            "t": unix,
+            "q": quality,
+            "k": kind,
+        }
+        message.update(fields)
+        return records.encode(message)

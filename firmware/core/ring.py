@@ -1,0 +1,295 @@
+"""A ring of numbered records on raw flash blocks (R-40, R-42, R-48; invariants 11, 12).
+
+A block opens with a header (magic, version, lane, epoch, block number, first seq, CRC); records follow, each with length,
+seq and CRC, written in one go into erased flash. The next block is erased ahead of need, so that a record before a coil
+never waits for an erase. Block number k lives at position k modulo the number of blocks: a torn header is simply written
+again. After a power cut the ring holds a prefix of what was appended; a record that was reported durable is there.
+"""
+
+import binascii
+import struct
+
+MAX_RECORD = 1024
+BLOCK_HEAD = 20
+RECORD_HEAD = 12
+_BLOCK = "<2sBBIII"
+_RECORD = "<HHII"
+
+
+class FlashError(Exception):
+    """The flash didn't take what was written: read back, it differs."""
+
+
+class Device:
+    """What a ring needs of flash; the shell gives one over `esp32.Partition`, tests one in memory.
+
+    Erased flash reads 0xFF; writing clears bits. Blocks count from 0.
+    """
+
+    block_size = 4096
+    block_count = 0
+
+    def read(self, block: int, buffer: bytearray | memoryview, offset: int) -> None:
+        """Fills `buffer` from `offset` in `block`."""
+        raise FlashError
+
+    def write(self, block: int, data: bytes | bytearray | memoryview, offset: int) -> None:
+        """Writes without erasing; durable when it returns."""
+        raise FlashError
+
+    def erase(self, block: int) -> None:
+        """Sets a whole block to 0xFF."""
+        raise FlashError
+
+
+class Ring:
+    """Records in flash, numbered from 1 without end. `mount` first; then `append`, `read_after`, `acknowledge`."""
+
+    def __init__(self, device: Device, lane: int) -> None:
+        self.device = device
+        self.lane = lane
+        self.epoch = 0
+        """Number made when the ring was formatted; 0 before `mount` or `format`."""
+        self.last = 0
+        """Seq of the newest durable record, 0 if none."""
+        self.acked = 0
+        """Highest seq the receiver has acknowledged since boot."""
+        self.dropped = 0
+        """Unacknowledged records overwritten because the ring was full."""
+        self.corrupt = 0
+        """Records or blocks found unreadable since boot."""
+        self._size = device.block_size
+        self._count = device.block_count
+        self._firsts = [0] * device.block_count
+        """First seq of the block at each position; 0: not part of the ring."""
+        self._number = 0
+        """Number of the block being written; its position is this modulo the block count. 0: none yet."""
+        self._at = 0
+        """Where the next record goes in it."""
+        self._erased = -1
+        """Position known to be blank, -1 for none."""
+        self._buffer = bytearray(RECORD_HEAD + MAX_RECORD)
+        self._view = memoryview(self._buffer)
+        self._cursor_seq = 0
+        self._cursor_block = 0
+        self._cursor_at = 0
+
+    def mount(self) -> bool:
+        """Finds what the flash holds; False if there is no ring in it (then `format`)."""
+        newest, epoch = 0, 0
+        numbers = [0] * self._count
+        for position in range(self._count):
+            head = self._head(position)
+            if head is None:
+                continue
+            number, block_epoch, first = head
+            numbers[position] = number
+            self._firsts[position] = first
+            if number > newest:
+                newest, epoch = number, block_epoch
+        if newest == 0:
+            return False
+        self.epoch = epoch
+        for position in range(self._count):
+            head_number = numbers[position]
+            if head_number == 0 or head_number + self._count <= newest or not self._of_epoch(position):
+                self._firsts[position] = 0
+        self._number = newest
+        position = newest % self._count
+        self._at = BLOCK_HEAD
+        self.last = self._firsts[position] - 1
+        while True:
+            seq, length = self._record(position, self._at)
+            if seq == 0:
+                break
+            self._at += RECORD_HEAD + length
+            self.last = seq
+        if not self._is_blank(position, self._at):
+            # A torn tail: what follows is written to a fresh block.
+            self._at = self._size
+        following = (newest + 1) % self._count
+        if self._is_blank(following, 0):
+            self._erased = following
+        return True
+
+    def format(self, epoch: int) -> None:
+        """Begins an empty ring under a new epoch (1 to 2^32 - 1)."""
+        self.epoch = epoch
+        for position in range(self._count):
+            if not self._is_blank(position, 0):
+                self.device.erase(position)
+            self._firsts[position] = 0
+        self.last = self.acked = self._number = 0
+        self._cursor_seq = 0
+        self._erased = -1
+        self._open_block()
+
+    @property
+    def first(self) -> int:
+        """Seq of the oldest record held; above `last` if the ring is empty."""
+        oldest = 0
+        for value in self._firsts:
+            if value and (oldest == 0 or value < oldest):
+                oldest = value
+        return oldest
+
+    def append(self, data: bytes) -> int:
+        """Writes one record; returns its seq. It is durable when this returns."""
+        length = len(data)
+        if not 0 < length <= MAX_RECORD:
+            raise ValueError("record length")
+        seq = self.last + 1
+        if self._at + RECORD_HEAD + length > self._size:
+            self._open_block()
+        total = RECORD_HEAD + length
+        check = (length ^ seq ^ (seq >> 16) ^ 0xA55A) & 0xFFFF
+        struct.pack_into(_RECORD, self._buffer, 0, length, check, seq, binascii.crc32(data, seq))
+        self._buffer[RECORD_HEAD:total] = data
+        position = self._number % self._count
+        at = self._at
+        # Whatever happens now, these bytes of flash are no longer blank.
+        self._at += total
+        self.device.write(position, self._view[:total], at)
+        if self._record(position, at) != (seq, length):
+            self._at = self._size
+            raise FlashError
+        self.last = seq
+        return seq
+
+    def erase_ahead(self) -> bool:
+        """Erases the next block if that is still to do; call when idle. True if it erased (tens of ms)."""
+        following = (self._number + 1) % self._count
+        if self._erased == following:
+            return False
+        self._forget(following)
+        if self._is_blank(following, 0):
+            self._erased = following
+            return False
+        self.device.erase(following)
+        self._erased = following
+        return True
+
+    def acknowledge(self, seq: int) -> bool:
+        """The receiver has everything up to `seq`; False if that is no progress or a number never given."""
+        if not self.acked < seq <= self.last:
+            return False
+        self.acked = seq
+        return True
+
+    def read_after(self, seq: int) -> tuple[int, bytes] | None:
+        """The first readable record above `seq`, None if there is none. A jump of more than one is a hole."""
+        wanted = max(seq + 1, self.first)
+        while wanted <= self.last:
+            if self._cursor_seq != wanted or self._firsts[self._cursor_block] == 0:
+                self._seek(wanted)
+            position, at = self._cursor_block, self._cursor_at
+            found, length = self._record(position, at)
+            if found == 0:
+                # The rest of this block is unreadable or ended: go on with the next one.
+                following = self._block_above(self._firsts[position])
+                if following < 0:
+                    return None
+                first = self._firsts[following]
+                if first > wanted:
+                    self.corrupt += first - wanted
+                    wanted = first
+                self._cursor_block, self._cursor_at, self._cursor_seq = following, BLOCK_HEAD, wanted
+                continue
+            self._cursor_at = at + RECORD_HEAD + length
+            self._cursor_seq = found + 1
+            if found >= wanted:
+                return found, bytes(self._view[RECORD_HEAD : RECORD_HEAD + length])
+            self._cursor_seq = wanted
+        return None
+
+    def _seek(self, seq: int) -> None:
+        """Sets the cursor to the block that should hold `seq`, and walks to it."""
+        best = -1
+        for position in range(self._count):
+            first = self._firsts[position]
+            if first and first <= seq and (best < 0 or first > self._firsts[best]):
+                best = position
+        if best < 0:
+            best = self._block_above(0)
+        self._cursor_block, self._cursor_at, self._cursor_seq = best, BLOCK_HEAD, seq
+
+    def _block_above(self, first: int) -> int:
+        """Position of the block with the lowest first seq above `first`, -1 if none."""
+        best = -1
+        for position in range(self._count):
+            value = self._firsts[position]
+            if value > first and (best < 0 or value < self._firsts[best]):
+                best = position
+        return best
+
+    def _open_block(self) -> None:
+        number = self._number + 1
+        position = number % self._count
+        if self._erased != position:
+            self._forget(position)
+            if not self._is_blank(position, 0):
+                self.device.erase(position)
+        self._erased = -1
+        first = self.last + 1
+        head = bytearray(BLOCK_HEAD)
+        struct.pack_into(_BLOCK, head, 0, b"LJ", 1, self.lane, self.epoch, number, first)
+        struct.pack_into("<I", head, BLOCK_HEAD - 4, binascii.crc32(head[: BLOCK_HEAD - 4]))
+        self.device.write(position, head, 0)
+        self._number = number
+        self._firsts[position] = first
+        self._at = BLOCK_HEAD
+
+    def _forget(self, position: int) -> None:
+        """A block is about to be erased: its records are dropped, the unacknowledged ones counted."""
+        first = self._firsts[position]
+        if not first:
+            return
+        self._firsts[position] = 0
+        following = self.first
+        end = following if following > first else self.last + 1
+        start = max(first, self.acked + 1)
+        if end > start:
+            self.dropped += end - start
+
+    def _head(self, position: int) -> tuple[int, int, int] | None:
+        """(block number, epoch, first seq) of a valid header at this position."""
+        head = self._view[:BLOCK_HEAD]
+        self.device.read(position, head, 0)
+        magic, version, lane, epoch, number, first = struct.unpack_from(_BLOCK, self._buffer, 0)
+        check = struct.unpack_from("<I", self._buffer, BLOCK_HEAD - 4)[0]
+        if magic != b"LJ" or version != 1 or lane != self.lane or check != binascii.crc32(head[: BLOCK_HEAD - 4]):
+            return None
+        if number == 0 or first == 0 or number % self._count != position:
+            return None
+        return number, epoch, first
+
+    def _of_epoch(self, position: int) -> bool:
+        head = self._head(position)
+        return head is not None and head[1] == self.epoch
+
+    def _record(self, position: int, at: int) -> tuple[int, int]:
+        """(seq, length) of the valid record at this place, its bytes left in the buffer; (0, 0) if there is none."""
+        if at + RECORD_HEAD > self._size:
+            return 0, 0
+        self.device.read(position, self._view[:RECORD_HEAD], at)
+        length, check, seq, crc = struct.unpack_from(_RECORD, self._buffer, 0)
+        if check != (length ^ seq ^ (seq >> 16) ^ 0xA55A) & 0xFFFF or not 0 < length <= MAX_RECORD:
+            return 0, 0
+        if at + RECORD_HEAD + length > self._size:
+            return 0, 0
+        data = self._view[RECORD_HEAD : RECORD_HEAD + length]
+        self.device.read(position, data, at + RECORD_HEAD)
+        if binascii.crc32(data, seq) != crc:
+            return 0, 0
+        return seq, length
+
+    def _is_blank(self, position: int, at: int) -> bool:
+        while at < self._size:
+            length = min(len(self._buffer), self._size - at)
+            part = self._view[:length]
+            self.device.read(position, part, at)
+            for index in range(length):
+                if part[index] != 0xFF:
+                    return False
+            at += length
+        return True
