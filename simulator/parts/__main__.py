@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from types import FrameType
 
-from simulator.parts import apt, broker, environment
+from simulator.parts import apt, broker, environment, scratch
 from simulator.parts.places import PRIVATE
 from simulator.parts.progress import SetupError, stop
 
@@ -49,7 +49,7 @@ def _set_up(verb: str) -> None:
         except BlockingIOError:
             print("another set-up of this checkout is running; waiting for it", flush=True)
             fcntl.flock(lock, fcntl.LOCK_EX)
-        apt.sweep()
+        scratch.sweep()
         started = time.monotonic()
         print(f"Setting up Loquet in {PRIVATE} (once):", flush=True)
         for each in steps:

@@ -8,20 +8,15 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from simulator.parts.places import PRIVATE
+from simulator.parts import scratch
 from simulator.parts.progress import SetupError
 
 _TO_INSTALL = re.compile(r"^Inst (\S+) \(")
 """A line of `apt-get --simulate install`; a package to be upgraded has its old version in brackets there."""
-
-
-_WORK = "apt-"
-"""How the names of temporary folders begin."""
 
 
 class AptError(SetupError):
@@ -33,12 +28,6 @@ def available() -> bool:
     return shutil.which("apt-get") is not None and shutil.which("dpkg") is not None
 
 
-def sweep() -> None:
-    """Delete what a killed set-up left of its package lists; only under the set-up's lock."""
-    for left in PRIVATE.glob(f"{_WORK}*"):
-        shutil.rmtree(left)
-
-
 def unpack(package: str, destination: Path) -> None:
     """Unpack `package` and whatever of its dependencies the system lacks, as a tree under `destination`.
 
@@ -48,9 +37,7 @@ def unpack(package: str, destination: Path) -> None:
         raise AptError(
             f"this system has no apt: install {package} with its own package tool and run this again"
         )
-    PRIVATE.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=PRIVATE, prefix=_WORK) as name:
-        work = Path(name)
+    with scratch.folder() as work:
         packages = work / "packages"
         packages.mkdir()
         try:

@@ -12,7 +12,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from simulator.parts import apt
+from simulator.parts import apt, scratch
 from simulator.parts.places import PIP_WHEEL, REQUIREMENTS, ROOT, STUBS, VENV
 from simulator.parts.progress import SetupError, step
 
@@ -166,10 +166,16 @@ def _python(command: list[str], doing: str, extra: dict[str, str] | None = None)
     kept = {
         key: value for key, value in os.environ.items() if key not in ("PIP_USER", "PIP_TARGET", "PIP_PREFIX")
     }
-    environment = {**kept, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", **(extra or {})}
-    done = subprocess.run(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-    )
+    settings = {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", **(extra or {})}
+    with scratch.folder() as temporary:
+        done = subprocess.run(
+            command,
+            env={**kept, **settings, "TMPDIR": str(temporary)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
     if done.returncode != 0:
         lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]
         errors = [line for line in lines if line.startswith("ERROR:")] or lines

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from simulator.parts import MissingPart, Parts, apt, broker, browser, interpreter, places
+from simulator.parts import MissingPart, Parts, apt, broker, browser, interpreter, places, scratch
 
 APT = """#!/bin/sh
 # Knows packages only from the lists it is given, as on an image whose own lists were deleted.
@@ -36,7 +36,7 @@ def bare_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (programs / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("RECORD", str(tmp_path / "record"))
-    monkeypatch.setattr(apt, "PRIVATE", tmp_path / "private")
+    monkeypatch.setattr(scratch, "PRIVATE", tmp_path / "private")
     return tmp_path
 
 
@@ -57,10 +57,10 @@ def test_a_package_that_cannot_be_had_leaves_nothing(bare_image: Path) -> None:
 
 
 def test_lists_left_by_a_killed_set_up_are_swept_away(bare_image: Path) -> None:
-    left = bare_image / "private" / "apt-x1" / "lists"
+    left = bare_image / "private" / "scratch-x1" / "lists"
     left.mkdir(parents=True)
     (bare_image / "private" / "parts").mkdir()
-    apt.sweep()
+    scratch.sweep()
     assert [file.name for file in (bare_image / "private").iterdir()] == ["parts"]
 
 
