@@ -77,9 +77,7 @@ def refusal(session: Session, lot: Lot, room: Zone) -> str:
 
 
 def place(session: Session, context: Context, person: Person, lot_id: str, zone_id: int) -> Lot:
-    """Loads a lot into a room. NotFound; Conflict `room-breached` or `room-too-warm-for-product`, written to
-    the audit.
-    """
+    """Loads a lot into a room. NotFound; Conflict `room-breached` or `room-too-warm-for-product`."""
     lot = session.get(Lot, lot_id)
     room = session.get(Zone, zone_id)
     if lot is None:
