@@ -1,0 +1,297 @@
+"""Controllers: the firmware's compiled files under a real MicroPython, one process each, on the boards of a
+world.
+
+    async with World(site_file, seed=1) as world, Fleet(world, folder) as fleet:
+        wall = await fleet.add("wall-1", identity("ferme", "wall-1", "locker-bank", 8884, psk, key))
+        wall.power(True)
+        ...
+        wall.cut_at_flash_write(7, torn=True)      # SIGKILL in the middle of the 7th program or erase from
+        now wall.power(True)                           # it comes back when somebody restores the power
+        wall.reset()                               # the processor starts again, the chips keep their
+        registers
+
+The interpreter is `micropython` beside this Python; its heap is limited as on the board. Each controller has
+a folder: `flash.bin` (its flash; made if it is not there), `console.log` (all it prints). Another program
+than the firmware runs with `Fleet(…, program=Path("script.py"))`: a MicroPython script that finds the
+stand-ins, and `firmware`, on its path.
+
+A process can't outlive this one: it is killed with its parent, and ends when the world's socket closes.
+"""
+
+import asyncio
+import ctypes
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from simulator.compiled import BOARDS, build
+from simulator.world.board import HARD_RESET
+from simulator.world.flash import Cut, Flash
+from simulator.world.world import World
+
+HEAP = "160k"
+"""Of the 64-bit interpreter, whose objects take twice the room of the chip's."""
+
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+class ControllerError(Exception):
+    """A controller's flash could not be made, or its interpreter did not start; the text says why."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What is written into a controller at the factory: `/data/identity.json`. Keys in hex."""
+
+    site: str
+    device: str
+    board: str
+    broker_host: str
+    broker_port: int
+    psk: str
+    key: str
+
+
+def identity(site: str, device: str, board: str, broker_port: int, psk: str, key: str) -> Identity:
+    """An identity whose broker listens on this machine."""
+    return Identity(site, device, board, "127.0.0.1", broker_port, psk, key)
+
+
+def interpreter() -> Path:
+    """The MicroPython of this environment. ControllerError if there is none."""
+    path = Path(sys.executable).parent / "micropython"
+    if not path.exists():
+        raise ControllerError(f"{path} is not there: the environment has no MicroPython")
+    return path
+
+
+async def make_flash(path: Path, who: Identity) -> None:
+    """A flash as it leaves the factory. ControllerError."""
+    half = path.with_suffix(".half")
+    Flash.create(half)
+    paper = path.with_name("identity.json")
+    paper.touch(mode=0o600)
+    paper.write_text(json.dumps(asdict(who)))
+    process = await asyncio.create_subprocess_exec(
+        str(interpreter()),
+        str(BOARDS / "make_flash.py"),
+        str(half),
+        str(paper),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate()
+    paper.unlink()
+    if process.returncode:
+        raise ControllerError(f"{path}: {output.decode(errors='replace').strip()}")
+    half.chmod(0o600)
+    half.rename(path)
+
+
+def _die_with_parent() -> None:
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+class Controller:
+    """One controller: the process and its power."""
+
+    def __init__(self, world: World, name: str, folder: Path, program: Path, search_path: str) -> None:
+        self.name = name
+        self.folder = folder
+        self.board = world.boards[name]
+        self.flash = Flash(folder / "flash.bin")
+        self.starts = 0
+        """Times the processor has started."""
+        self._world = world
+        self._program = program
+        self._search_path = search_path
+        self._process: asyncio.subprocess.Process | None = None
+        self._starting: asyncio.Task[None] | None = None
+        self._watching: set[asyncio.Task[None]] = set()
+        self.board.flash = self.flash
+        self.board.processor = self
+
+    @property
+    def running(self) -> bool:
+        """Whether a process runs or is about to."""
+        return self._starting is not None or (self._process is not None and self._process.returncode is None)
+
+    @property
+    def pid(self) -> int | None:
+        """The process, while there is one."""
+        return None if self._process is None or self._process.returncode is not None else self._process.pid
+
+    def power(self, on: bool) -> None:
+        """Mains to the controller and everything on its board; nothing happens if it is so already."""
+        if on == self.board.powered:
+            return
+        if on:
+            self.board.power_on()
+            self.board.log.add(self.name, "power", detail="on")
+            self._launch()
+        else:
+            self.cut("off")
+
+    def cut(self, why: str) -> None:
+        """The power is gone, now: SIGKILL, outputs fall. What was written to flash stays."""
+        self._end()
+        self.board.power_off()
+        self.board.log.add(self.name, "power", detail=why)
+
+    def reset(self) -> None:
+        """Press the reset button."""
+        self.restart(HARD_RESET, "reset button")
+
+    def restart(self, cause: int, why: str) -> None:
+        """The processor starts again; the chips around keep their power. Without power nothing happens."""
+        if not self.board.powered:
+            return
+        self._end()
+        self.board.processor_reset()
+        self.board.reset_cause = cause
+        self.board.log.add(self.name, "power", detail=why)
+        self._launch()
+
+    def cut_at_flash_write(self, count: int, *, torn: bool = True) -> None:
+        """The power fails at the `count`-th program or erase from now (1 = the next), half-way if torn, else
+        before it.
+        """
+        self.flash.cut = Cut(count, torn)
+
+    def rss_bytes(self) -> int:
+        """Resident memory of the process, the Python that carries the interpreter included. 0 without a
+        process.
+        """
+        return self._status("VmRSS")
+
+    def _status(self, field: str) -> int:
+        if self.pid is None:
+            return 0
+        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
+            if line.startswith(field + ":"):
+                return int(line.split()[1]) * 1024
+        return 0
+
+    def console(self) -> str:
+        """All it has printed."""
+        path = self.folder / "console.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    async def ended(self) -> int:
+        """Wait until the process of now has ended; its exit code (negative: killed by that signal)."""
+        if self._starting is not None:
+            await self._starting
+        if self._process is None:
+            raise ControllerError(f"{self.name} was never started")
+        return await self._process.wait()
+
+    async def close(self) -> None:
+        """End the process and let go of the flash."""
+        if self.board.powered:
+            self.cut("off")
+        for task in list(self._watching):
+            await task
+        self.flash.close()
+        self.board.flash = None
+
+    def _end(self) -> None:
+        connection = self._world.connections.get(self.name)
+        if connection is not None:
+            connection.drop()
+        if self._starting is not None:
+            self._starting.cancel()
+            self._starting = None
+        if self.pid is not None:
+            os.kill(self.pid, signal.SIGKILL)
+
+    def _launch(self) -> None:
+        before = self._process
+        task = asyncio.get_running_loop().create_task(self._run(before))
+        self._starting = task
+        self._watching.add(task)
+        task.add_done_callback(self._watching.discard)
+
+    async def _run(self, before: asyncio.subprocess.Process | None) -> None:
+        try:
+            if before is not None:
+                await before.wait()
+            host, port = self._world.address
+            environment = {
+                "PATH": os.environ.get("PATH", ""),
+                "MICROPYPATH": self._search_path,
+                "LOQUET_WORLD": f"{host}:{port}",
+                "LOQUET_CONTROLLER": self.name,
+                "LOQUET_FLASH": str(self.flash.path),
+            }
+            with (self.folder / "console.log").open("ab") as console:
+                process = await asyncio.create_subprocess_exec(
+                    str(interpreter()),
+                    "-X",
+                    f"heapsize={HEAP}",
+                    str(self._program),
+                    env=environment,
+                    cwd=self.folder,
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=console,
+                    stderr=asyncio.subprocess.STDOUT,
+                    preexec_fn=_die_with_parent,
+                )
+        except asyncio.CancelledError:
+            return
+        self._process = process
+        self.starts += 1
+        self._starting = None
+        task = asyncio.get_running_loop().create_task(self._watch(process))
+        self._watching.add(task)
+        task.add_done_callback(self._watching.discard)
+
+    async def _watch(self, process: asyncio.subprocess.Process) -> None:
+        code = await process.wait()
+        if process is self._process and code != -signal.SIGKILL:
+            # On the board the watchdog would find it; it does here too, if the program had started it.
+            self.board.log.add(self.name, "fault", detail=f"the program ended with {code}")
+
+
+class Fleet:
+    """The controllers of a world. `folder` holds a folder for each."""
+
+    def __init__(self, world: World, folder: Path, *, program: Path | None = None) -> None:
+        built = build()
+        self._world = world
+        self._folder = folder
+        self._program = program or built / "main.py"
+        self._search_path = f"{built / 'boards'}:{built}:.frozen"
+        self._controllers: dict[str, Controller] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for controller in self._controllers.values():
+            await controller.close()
+
+    def __getitem__(self, name: str) -> Controller:
+        return self._controllers[name]
+
+    def __iter__(self) -> Iterator[Controller]:
+        return iter(self._controllers.values())
+
+    async def add(self, name: str, who: Identity) -> Controller:
+        """Put a controller in its place, without power; a flash is kept. ControllerError."""
+        folder = self._folder / name
+        folder.mkdir(parents=True, exist_ok=True)
+        if not (folder / "flash.bin").exists():
+            await make_flash(folder / "flash.bin", who)
+        controller = Controller(self._world, name, folder, self._program, self._search_path)
+        self._controllers[name] = controller
+        return controller
