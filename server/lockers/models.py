@@ -40,6 +40,8 @@ class Controller(Base):
     setup: Mapped[dict[str, Any]]
     """boards, sample_s, period_s, pulse_ms, tries, retry_s, reopen_s, use_s, as in the site file."""
     config_version: Mapped[int] = mapped_column(default=0)
+    config_body: Mapped[bytes | None]
+    """The document of `config_version`, unsealed; None before the first."""
     config_applied: Mapped[int] = mapped_column(default=0)
     grants_version: Mapped[int] = mapped_column(default=0)
     grants_applied: Mapped[int] = mapped_column(default=0)

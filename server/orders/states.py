@@ -37,8 +37,15 @@ CLAIM: dict[str, dict[str, str]] = {
         LOADED: "a person finds the goods inside",
         WITHDRAWN: "refunded before anybody looked",
     },
-    EXPIRED: {WITHDRAWN: "refunded", CLEARED: "a person confirms it empty"},
-    WITHDRAWN: {CLEARED: "never loaded and revocation applied, or a person confirms it empty"},
+    EXPIRED: {
+        COLLECTED: "collected in time, the record came late",
+        WITHDRAWN: "refunded",
+        CLEARED: "a person confirms it empty",
+    },
+    WITHDRAWN: {
+        COLLECTED: "collected before the revocation reached the controller",
+        CLEARED: "never loaded and revocation applied, or a person confirms it empty",
+    },
     COLLECTED: {},
     CLEARED: {},
     REFUSED: {},
@@ -65,8 +72,11 @@ ORDER: dict[str, dict[str, str]] = {
         EXPIRED: "window over",
         REFUNDING: "given up, or blocked by the cold chain",
     },
-    EXPIRED: {REFUNDING: "a person decides to refund"},
-    REFUNDING: {REFUNDED: "revocation applied by the controller, money returned"},
+    EXPIRED: {COLLECTED: "collected in time, the record came late", REFUNDING: "a person decides to refund"},
+    REFUNDING: {
+        REFUNDED: "revocation applied by the controller, money returned",
+        COLLECTED: "everything was collected before the revocation reached the controller",
+    },
     COLLECTED: {},
     REFUNDED: {},
 }

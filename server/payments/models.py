@@ -64,7 +64,7 @@ class Refund(Base):
     provider; `done`."""
 
     __tablename__ = "refunds"
-    __table_args__ = (CheckConstraint("state IN ('waiting', 'due', 'done')", name="state"),)
+    __table_args__ = (CheckConstraint("state IN ('waiting', 'due', 'done', 'dropped')", name="state"),)
 
     id: Mapped[str] = mapped_column(primary_key=True)
     order_id: Mapped[str] = mapped_column(ForeignKey("orders.id"), unique=True)

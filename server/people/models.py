@@ -71,4 +71,4 @@ class Platform(Base):
     name: Mapped[str]
     help: Mapped[str]
     currency: Mapped[str]
-    hold_minutes: Mapped[int]
+    hold_seconds: Mapped[int]

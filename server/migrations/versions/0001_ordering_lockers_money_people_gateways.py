@@ -70,7 +70,7 @@ def upgrade() -> None:
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("help", sa.String(), nullable=False),
         sa.Column("currency", sa.String(), nullable=False),
-        sa.Column("hold_minutes", sa.Integer(), nullable=False),
+        sa.Column("hold_seconds", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_platform")),
     )
     op.create_table(
@@ -118,6 +118,7 @@ def upgrade() -> None:
         sa.Column("sealed_key", sa.LargeBinary(), nullable=False),
         sa.Column("setup", sa.JSON(), nullable=False),
         sa.Column("config_version", sa.Integer(), nullable=False),
+        sa.Column("config_body", sa.LargeBinary(), nullable=True),
         sa.Column("config_applied", sa.Integer(), nullable=False),
         sa.Column("grants_version", sa.Integer(), nullable=False),
         sa.Column("grants_applied", sa.Integer(), nullable=False),
@@ -555,7 +556,7 @@ def upgrade() -> None:
         sa.Column("grants_version", sa.Integer(), nullable=False),
         sa.Column("created_at", server.foundation.database.UtcTime(timezone=True), nullable=False),
         sa.Column("done_at", server.foundation.database.UtcTime(timezone=True), nullable=True),
-        sa.CheckConstraint("state IN ('waiting', 'due', 'done')", name=op.f("ck_refunds_state")),
+        sa.CheckConstraint("state IN ('waiting', 'due', 'done', 'dropped')", name=op.f("ck_refunds_state")),
         sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name=op.f("fk_refunds_order_id_orders")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_refunds")),
         sa.UniqueConstraint("order_id", name=op.f("uq_refunds_order_id")),

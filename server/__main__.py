@@ -1,0 +1,47 @@
+"""`python -m server run|setup|login-link|openapi`: parses the command line, nothing more."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from server.foundation.errors import ConfigurationError, Problem
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m server")
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    run = verbs.add_parser("run", help="serve until stopped")
+    setup = verbs.add_parser("setup", help="migrate the database, load the site file, write missing secrets")
+    link = verbs.add_parser("login-link", help="print a one-time login link")
+    verbs.add_parser("openapi", help="print the OpenAPI document")
+    for verb in (run, setup, link):
+        verb.add_argument("--config", type=Path, default=Path("server.toml"))
+    setup.add_argument("--site", type=Path, required=True)
+    setup.add_argument("--secrets", type=Path, required=True)
+    link.add_argument("email")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Runs a verb; returns the exit status. A fault in settings or files is one line on stderr, status 2."""
+    from server import commands
+
+    arguments = _arguments()
+    try:
+        if arguments.verb == "run":
+            commands.run(arguments.config)
+        elif arguments.verb == "setup":
+            commands.setup(arguments.config, arguments.site, arguments.secrets)
+        elif arguments.verb == "login-link":
+            print(commands.login_link(arguments.config, arguments.email))
+        else:
+            print(json.dumps(commands.openapi(), indent=2, sort_keys=True))
+    except (ConfigurationError, Problem) as error:
+        print(f"loquet server: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,85 @@
+"""What the command line does: serve, set up, print a login link, print the OpenAPI document."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from server.app import create_app, create_context
+from server.background import Background
+from server.foundation import migrate
+from server.foundation.errors import ConfigurationError
+from server.foundation.settings import Settings, load_settings
+from server.people import logins
+from server.sitefile import document, loading, secrets_file
+
+
+class _Server(uvicorn.Server):
+    """Tells waiting polls and live pages that it is stopping, so that a stop takes a moment, not a poll."""
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """Signal handler."""
+        app = self.config.app
+        app.state.stopping = True  # type: ignore[union-attr]
+        super().handle_exit(sig, frame)
+
+
+def run(config: Path) -> None:
+    """Serves until SIGINT or SIGTERM. Refuses to start on a database that is not at the newest revision."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    settings = load_settings(config)
+    context = create_context(settings)
+    if not migrate.is_current(context.store):
+        raise ConfigurationError("the database is not at the newest revision: run `python -m server setup`")
+    host, _, port = settings.listen.rpartition(":")
+    app = create_app(context)
+    server = _Server(
+        uvicorn.Config(
+            app,
+            host=host,
+            port=int(port),
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=5,
+            server_header=False,
+        )
+    )
+    background = Background(context)
+    background.start()
+    try:
+        server.run()
+    finally:
+        background.stop()
+        context.store.close()
+
+
+def setup(config: Path, site: Path, secrets: Path) -> None:
+    """Migrates the database, completes the secrets file, loads the site file. Safe to run again."""
+    settings = load_settings(config)
+    site_file = document.read(site)
+    context = create_context(settings)
+    migrate.upgrade(context.store)
+    kept = secrets_file.complete(secrets, site_file, context.ids.token, settings.webhook_secret)
+    with context.store.write() as session:
+        loading.load(session, context, site_file, kept)
+    context.store.close()
+
+
+def login_link(config: Path, email: str) -> str:
+    """A one-time link for a person, for the one who has the machine."""
+    context = create_context(load_settings(config))
+    try:
+        with context.store.write() as session:
+            return logins.make_link(session, context, email)
+    finally:
+        context.store.close()
+
+
+def openapi() -> dict[str, Any]:
+    """The OpenAPI document of the app, without any configuration."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings(database_url="sqlite://", data_key_file=str(Path(folder) / "data.key"))
+        return create_app(create_context(settings)).openapi()

@@ -1,0 +1,211 @@
+"""Batches from gateways: each item once, in order, committed before it is answered; what cannot be read is
+put aside.
+
+A record that breaks the contract, or that a subject cannot take, becomes a dead letter with its reason:
+intake goes on.
+"""
+
+import json
+import logging
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from firmware.contract import records
+from firmware.contract.errors import ContractError
+from server.foundation.clock import from_unix, unix_ms
+from server.foundation.context import Context
+from server.foundation.errors import Conflict, Problem
+from server.gateways.dispatch import Item, dispatch
+from server.gateways.models import DeadLetter, DeviceRecord, Gateway, LaneCursor
+from server.gateways.schemas import Batch, BatchAnswer, BatchItem, Pace, Rejected
+from server.lockers.models import Controller
+
+log = logging.getLogger(__name__)
+
+GATEWAY = "gw"
+OWN_KINDS = ("undelivered", "presence", "aside", "quota", "outage")
+FUTURE = timedelta(days=1)
+_MAX_BODY = 4000
+
+
+class _UnreadableError(Exception):
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(code)
+        self.code = code
+        self.detail = detail
+
+
+def take(session: Session, context: Context, site_id: str, batch: Batch) -> BatchAnswer:
+    """Stores a batch; raises Conflict with `expect` when it begins beyond the next number of its lane."""
+    now = context.clock.now()
+    cursor = session.get(LaneCursor, (site_id, batch.epoch, batch.lane), with_for_update=True)
+    if cursor is None:
+        cursor = LaneCursor(site_id=site_id, epoch=batch.epoch, lane=batch.lane, upto=0)
+        session.add(cursor)
+        session.flush()
+    devices = {
+        device.id: device
+        for device in session.scalars(select(Controller).where(Controller.site_id == site_id))
+    }
+    rejected: list[Rejected] = []
+    for item in batch.items:
+        if item.seq <= cursor.upto:
+            continue
+        if item.seq != cursor.upto + 1:
+            raise Conflict(
+                f"the next number of this lane is {cursor.upto + 1}",
+                code="hole",
+                extra={"expect": cursor.upto + 1},
+            )
+        refusal = _take_one(session, context, site_id, batch, item, devices, now)
+        if refusal is not None:
+            rejected.append(refusal)
+        cursor.upto = item.seq
+    gateway = session.get(Gateway, site_id)
+    if gateway is not None:
+        gateway.heard_at = now
+    return BatchAnswer(
+        upto=cursor.upto, rejected=rejected, now_ms=unix_ms(now), pace=Pace(max_batch=500, min_ms=0)
+    )
+
+
+def _take_one(
+    session: Session,
+    context: Context,
+    site_id: str,
+    batch: Batch,
+    item: BatchItem,
+    devices: dict[str, Controller],
+    now: datetime,
+) -> Rejected | None:
+    try:
+        with session.begin_nested():
+            _store(session, context, site_id, batch.lane, item, devices, now)
+    except OperationalError:
+        raise
+    except _UnreadableError as error:
+        code, detail = error.code, error.detail
+    except ContractError as error:
+        code, detail = error.reason, "the record breaks the contract"
+    except (Problem, SQLAlchemyError, ValueError, TypeError, LookupError) as error:
+        log.exception("item %s of %s/%s was not taken", item.seq, site_id, batch.lane)
+        code, detail = "handler", type(error).__name__
+    else:
+        return None
+    session.add(
+        DeadLetter(
+            site_id=site_id,
+            epoch=batch.epoch,
+            lane=batch.lane,
+            seq=item.seq,
+            device=item.device[:64].replace("\x00", ""),
+            code=code,
+            detail=detail,
+            body=json.dumps(item.record)[:_MAX_BODY],
+            received_at=now,
+        )
+    )
+    session.flush()
+    return Rejected(seq=item.seq, code=code, detail=detail)
+
+
+def _store(
+    session: Session,
+    context: Context,
+    site_id: str,
+    lane: str,
+    item: BatchItem,
+    devices: dict[str, Controller],
+    now: datetime,
+) -> None:
+    received = from_unix(item.received_ms // 1000)
+    if lane == "health":
+        gateway = session.get(Gateway, site_id)
+        if gateway is not None:
+            gateway.health = item.record
+            gateway.health_at = now
+        place = Item(site_id, lane, item.seq, GATEWAY, received, received, now)
+        dispatch(session, context, None, {**item.record, "k": "health"}, place)
+        return
+    if item.device == GATEWAY:
+        kind = item.record.get("k")
+        if kind not in OWN_KINDS:
+            raise _UnreadableError("kind", "not a record of a gateway")
+        place = Item(site_id, lane, item.seq, GATEWAY, _own_time(item.record, received), received, now)
+        dispatch(session, context, None, item.record, place)
+        return
+    device = devices.get(item.device)
+    if device is None:
+        raise _UnreadableError("device", "no such device at this site")
+    record = item.record
+    if record.get("v") != 1:
+        raise ContractError("version")
+    records.check(record)
+    at = _time(record, received, now)
+    if not _is_new(session, device, record, at, now):
+        return
+    _heard(device, record, now)
+    dispatch(
+        session,
+        context,
+        device,
+        record,
+        Item(site_id, lane, item.seq, device.id, at or received, received, now),
+    )
+
+
+def _own_time(record: dict[str, Any], received: datetime) -> datetime:
+    t = record.get("t")
+    if isinstance(t, int) and not isinstance(t, bool) and 0 < t < 1 << 34:
+        return from_unix(t)
+    return received
+
+
+def _time(record: dict[str, Any], received: datetime, now: datetime) -> datetime | None:
+    t = records.integer(record, "t")
+    if t == 0 or record["q"] == records.UNKNOWN:
+        return None
+    if not 0 < t < 1 << 34:
+        raise _UnreadableError("time", "not a time")
+    at = from_unix(t)
+    if at > max(now, received) + FUTURE:
+        raise _UnreadableError("future", "dated more than a day ahead")
+    return at
+
+
+def _is_new(
+    session: Session, device: Controller, record: dict[str, Any], at: datetime | None, now: datetime
+) -> bool:
+    number = {
+        "controller_id": device.id,
+        "epoch": record["e"],
+        "lane": record["l"],
+        "boot": record["b"],
+        "seq": record["n"],
+    }
+    if session.scalar(select(DeviceRecord.id).filter_by(**number)) is not None:
+        return False
+    session.add(
+        DeviceRecord(
+            **number,
+            kind=record["k"],
+            at=at,
+            uptime_ms=record["u"],
+            received_at=now,
+            body=None if record["k"] == "r" else record,
+        )
+    )
+    session.flush()
+    return True
+
+
+def _heard(device: Controller, record: dict[str, Any], now: datetime) -> None:
+    """A record of a newer boot: its uptime is the least the device can have by now."""
+    if record["b"] > device.boot:
+        device.boot = record["b"]
+        device.uptime_ms = record["u"]
+        device.heard_at = now
