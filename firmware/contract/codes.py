@@ -1,13 +1,15 @@
 """Codes that people type: random digits and one Damm check digit (R-10 to R-13).
 
-Damm's quasigroup of order 10 (H. M. Damm, *Total anti-symmetrische Quasigruppen*, 2004) catches every single wrong
-digit and every swap of neighbours, so a slip of the finger never is another customer's code.
+Damm's quasigroup of order 10 (H. M. Damm, *Total anti-symmetrische Quasigruppen*, 2004) catches every
+single wrong digit and every swap of neighbours, so a slip of the finger never is another customer's code.
 """
 
 SHORT = 8
 """Collection code: 7 random digits and the check digit."""
 LONG = 12
-"""Long code (the short one, 3 random digits, a check digit) and personal codes (11 random digits, a check digit)."""
+"""Long code (the short one, 3 random digits, a check digit) and personal codes (11 random digits, a check
+digit).
+"""
 
 _DAMM = (
     b"\x00\x03\x01\x07\x05\x09\x08\x06\x04\x02"
@@ -40,7 +42,9 @@ def is_digits(text: str) -> bool:
 
 
 def is_well_formed(code: str) -> bool:
-    """True if the length is that of a code and its check digit holds; false for any slip, at no cost (R-11)."""
+    """True if the length is that of a code and its check digit holds; false for any slip, at no cost
+    (R-11).
+    """
     if len(code) != SHORT and len(code) != LONG:
         return False
     return is_digits(code) and check_digit(code) == "0"

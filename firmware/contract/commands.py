@@ -1,4 +1,6 @@
-"""Commands: acts that must not be repeated, sealed, with an id and an expiry in the device's own uptime (R-50 to R-57)."""
+"""Commands: acts that must not be repeated, sealed, with an id and an expiry in the device's own uptime
+(R-50 to R-57).
+"""
 
 from firmware.contract.errors import ContractError
 from firmware.contract.records import decode, encode, integer, text
@@ -14,7 +16,9 @@ MAX_TTL_MS = 120_000
 
 
 class Command:
-    """One act. `open`: door. `block`: zone ("" = all doors), block_id, reason. `release`: block_id, by (a person's name)."""
+    """One act. `open`: door. `block`: zone ("" = all doors), block_id, reason. `release`: block_id, by (a
+    person's name).
+    """
 
     def __init__(
         self,
@@ -71,6 +75,9 @@ def unpack(body: bytes) -> Command:
     )
     if op not in OPERATIONS or len(command.command_id) != 16:
         raise ContractError("field")
+    for char in command.command_id:
+        if char not in "0123456789abcdef":
+            raise ContractError("field")
     if op == OPEN and not 0 < command.door < 256:
         raise ContractError("field")
     if op == RELEASE and (not command.block_id or not command.by):

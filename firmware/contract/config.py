@@ -1,11 +1,12 @@
-"""A controller's configuration: what its doors, boards, zones and probes are, and every delay and limit (R-60 to R-64).
+"""A controller's configuration: what its doors, boards, zones and probes are, and every delay and limit
+(R-60 to R-64).
 
-Sealed like a command, so that no gateway widens a limit. Body: `C`, 0x01, then JSON. Temperatures in hundredths of a
-degree, times in seconds unless the name ends in `_ms`.
+Sealed like a command, so that no gateway widens a limit. Body: `C`, 0x01, then JSON. Temperatures in
+hundredths of a degree, times in seconds unless the name ends in `_ms`.
 """
 
 from firmware.contract.errors import ContractError
-from firmware.contract.records import decode, encode, integer, text
+from firmware.contract.records import decode, encode, integer, is_clean, text
 
 BANK = "bank"
 ROOM = "room"
@@ -124,7 +125,9 @@ class Config:
                 "reo": self.reopen,
                 "use": self.use,
                 "boards": [[board.kind, board.address, board.locks] for board in self.boards],
-                "doors": [[d.number, d.zone, d.board, d.channel, 1 if d.item_sensor else 0] for d in self.doors],
+                "doors": [
+                    [d.number, d.zone, d.board, d.channel, 1 if d.item_sensor else 0] for d in self.doors
+                ],
                 "zones": [
                     [z.zone_id, z.bus, z.probes, z.low, z.high, z.alert, z.delay, z.silence, z.ajar]
                     for z in self.zones
@@ -157,7 +160,7 @@ def _int(value: object, low: int, high: int) -> int:
 
 
 def _str(value: object) -> str:
-    if not isinstance(value, str) or len(value) > 32:
+    if not isinstance(value, str) or len(value) > 32 or not is_clean(value):
         raise ContractError("config")
     return value
 
@@ -167,7 +170,8 @@ def _limits(message: dict[str, object], key: str, low: int, high: int) -> int:
 
 
 def unpack(body: bytes) -> Config:
-    """The configuration in an unsealed body; raises ContractError("config") for what no controller should obey (R-62).
+    """The configuration in an unsealed body; raises ContractError("config") for what no controller should
+    obey (R-62).
 
     A pulse is 50 to 1000 ms, whatever the server says (coil datasheets: more burns).
     """
@@ -204,6 +208,7 @@ def unpack(body: bytes) -> Config:
         )
     doors: list[Door] = []
     numbers: list[int] = []
+    locks: list[tuple[int, int]] = []
     for row in _rows(message, "doors", 5):
         door = Door(
             _int(row[0], 1, 255),
@@ -212,9 +217,11 @@ def unpack(body: bytes) -> Config:
             _int(row[3], 1, 48),
             _int(row[4], 0, 1) == 1,
         )
-        if door.channel > boards[door.board].locks or door.number in numbers:
+        lock = (door.board, door.channel)
+        if door.channel > boards[door.board].locks or door.number in numbers or lock in locks:
             raise ContractError("config")
         numbers.append(door.number)
+        locks.append(lock)
         doors.append(door)
     return Config(
         _limits(message, "ver", 1, 1 << 31),

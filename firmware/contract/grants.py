@@ -1,4 +1,5 @@
-"""Grants: who may open which door from when to when, as fixed 64-byte records and sealed pieces (R-30 to R-39).
+"""Grants: who may open which door from when to when, as fixed 64-byte records and sealed pieces (R-30 to
+R-39).
 
 A credential (one code, one person) has one or more grants, one a door. Records lie in flash as they came.
 """
@@ -34,7 +35,9 @@ MAX_DELETES = 24
 
 
 class Grant:
-    """One door for one credential. Times in Unix seconds; ids are never used twice in the life of a bank (R-31)."""
+    """One door for one credential. Times in Unix seconds; ids are never used twice in the life of a bank
+    (R-31).
+    """
 
     def __init__(
         self,
@@ -90,14 +93,22 @@ def unpack(record: bytes) -> Grant:
     """The grant in 64 bytes; raises ContractError("grant") for another size, version, kind or door 0."""
     if len(record) != SIZE:
         raise ContractError("grant")
-    version, kind, flags, door, gid, cid, start, until, load, short, long, label = struct.unpack(_RECORD, record)
+    version, kind, flags, door, gid, cid, start, until, load, short, long, label = struct.unpack(
+        _RECORD, record
+    )
     if version != 1 or kind not in (CUSTOMER, LOADER, STAFF) or door == 0 or gid == 0:
         raise ContractError("grant")
-    try:
-        text = label.rstrip(b"\x00").decode()
-    except (UnicodeError, ValueError):
+    text = _label(label)
+    if text is None:
         raise ContractError("grant")
     return Grant(gid, cid, kind, flags, door, start, until, load, short, long, text)
+
+
+def _label(padded: bytes) -> str | None:
+    try:
+        return padded.rstrip(b"\x00").decode()
+    except ValueError:
+        return None
 
 
 def grant_id_of(record: bytes) -> int:
@@ -114,9 +125,11 @@ def digest(records: list[bytes]) -> bytes:
 
 
 class Piece:
-    """One sealed part of a change of a controller's grants: version `base` plus all parts gives `version` (R-32, R-33).
+    """One sealed part of a change of a controller's grants: version `base` plus all parts gives `version`
+    (R-32, R-33).
 
-    `base` 0 starts from the empty set (a snapshot). `count` and `set_digest` describe the whole set afterwards.
+    `base` 0 starts from the empty set (a snapshot). `count` and `set_digest` describe the whole set
+    afterwards.
     """
 
     def __init__(
@@ -160,7 +173,7 @@ class Piece:
 
 
 def unpack_piece(body: bytes) -> Piece:
-    """The piece in an unsealed body; raises ContractError("piece") for anything of another size or version."""
+    """The piece in an unsealed body; raises ContractError("piece") for another size or version."""
     if len(body) < PIECE_HEAD or body[:2] != b"G\x01":
         raise ContractError("piece")
     _, version, base, part, parts, count, n_up, n_del, set_digest = struct.unpack(_PIECE, body[:PIECE_HEAD])
@@ -181,7 +194,9 @@ def unpack_piece(body: bytes) -> Piece:
 
 
 def pieces(version: int, base: int, before: list[bytes], after: list[bytes]) -> list[bytes]:
-    """Packed bodies of the change from the set `before` (empty if `base` is 0) to `after`, in the order to send."""
+    """Packed bodies of the change from the set `before` (empty if `base` is 0) to `after`, in the order to
+    send.
+    """
     old = {grant_id_of(record): record for record in before}
     new = {grant_id_of(record): record for record in after}
     upserts = [record for gid, record in new.items() if old.get(gid) != record]

@@ -1,10 +1,11 @@
 """Records: everything a controller tells, numbered, in two lanes (R-40 to R-49).
 
-A record's number is (journal epoch, lane, boot, seq). `seq` grows by one a lane and is never reset within an epoch; the
-receiver acknowledges the highest contiguous number that is on its disk. Keys are short because they cross a radio.
+A record's number is (journal epoch, lane, boot, seq). `seq` grows by one a lane and is never reset within
+an epoch; the receiver acknowledges the highest contiguous number that is on its disk. Keys are short
+because they cross a radio.
 
-Common keys: `v` version 1 · `e` journal epoch, 8 hex digits · `l` lane · `b` boot · `n` seq · `u` uptime in ms of this
-boot · `t` Unix seconds, 0 if unknown · `q` quality of `t` · `k` kind.
+Common keys: `v` version 1 · `e` journal epoch, 8 hex digits · `l` lane · `b` boot · `n` seq · `u` uptime in
+ms of this boot · `t` Unix seconds, 0 if unknown · `q` quality of `t` · `k` kind.
 """
 
 import json
@@ -19,7 +20,9 @@ WINDOW = 32
 """Records published ahead of the last acknowledgement, a lane (R-44)."""
 
 UNKNOWN, FLOOR, RTC, DISCIPLINED = 0, 1, 2, 3
-"""Quality of a time: none; the last persisted floor; the battery clock; the battery clock set by the gateway."""
+"""Quality of a time: none; the last persisted floor; the battery clock; the battery clock set by the
+gateway.
+"""
 
 ABSENT, PRESENT, BLIND = 0, 1, 2
 """What an item sensor says of a compartment."""
@@ -28,7 +31,14 @@ ABSENT, PRESENT, BLIND = 0, 1, 2
 OPENED, JAMMED, ALREADY_OPEN, NO_ANSWER, REFUSED = "opened", "jammed", "already", "noanswer", "refused"
 
 # What a contact cycle ended in.
-COLLECTED, KEPT, DOUBTFUL, LOADED, NOT_LOADED, CHECKED = "collected", "kept", "doubtful", "loaded", "notloaded", "checked"
+COLLECTED, KEPT, DOUBTFUL, LOADED, NOT_LOADED, CHECKED = (
+    "collected",
+    "kept",
+    "doubtful",
+    "loaded",
+    "notloaded",
+    "checked",
+)
 
 # Answers to an attempt at the keypad (`try`), never with digits.
 ACCEPTED, SLIP, UNKNOWN_CODE, EARLY, USED, EXPIRED = "ok", "slip", "unknown", "early", "used", "expired"
@@ -93,13 +103,16 @@ OPTIONAL: dict[str, dict[str, tuple[type, ...]]] = {
     "block": {"v": _INT},
     "alarm": {"z": _TEXT, "d": _INT, "v": _INT, "p": _INT},
 }
-"""`boot`: cause, firmware, previous boot's last event and reading seq, interval of readings that may be missing (Unix s, 0 if
-unknown). `gap`: numbers `f`..`n` will never come, reason. `applied`: "cfg" or "grants" with version, set digest and count.
-`use`: "grant" or "cmd" with its id, written before the coil. `lock`: outcome after `x` tries. `door`: 1 open, 0 closed, `x` 1
-if nobody asked for it. `after`: a contact cycle ended: item sensor and result, load concerned (0 none). `cmd`: a command's
-result (`st1`: the first result, in answer to a duplicate). `block`/`release`: a zone's doors (z) or all (z ""). `alarm`: kind,
-1 start 0 end. `r`: period start (Unix s, 0 unknown) and length s, rows [zone, probe no, min, mean, max, samples, health] in
-hundredths of a degree; a row without samples has three zeros and 0 samples, which are no temperature."""
+"""`boot`: cause, firmware, previous boot's last event and reading seq, interval of readings that may be
+missing (Unix s, 0 if unknown). `gap`: numbers `f`..`n` will never come, reason. `applied`: "cfg" or
+"grants" with version, set digest and count. `use`: "grant" or "cmd" with its id, written before the coil.
+`lock`: outcome after `x` tries. `door`: 1 open, 0 closed, `x` 1 if nobody asked for it. `after`: a contact
+cycle ended: item sensor and result, load concerned (0 none). `cmd`: a command's result (`st1`: the first
+result, in answer to a duplicate). `block`/`release`: a zone's doors (z) or all (z ""). `alarm`: kind, 1
+start 0 end. `r`: period start (Unix s, 0 unknown) and length s, rows [zone, probe no, min, mean, max,
+samples, health] in hundredths of a degree; a row without samples has three zeros and 0 samples, which are
+no temperature.
+"""
 
 _COMMON: dict[str, tuple[type, ...]] = {
     "v": _INT,
@@ -123,10 +136,12 @@ def decode(payload: bytes) -> dict[str, object]:
     """The JSON object in a payload; raises ContractError("size"), ("json") or ("version") (R-05, R-06)."""
     if len(payload) > MAX_MESSAGE:
         raise ContractError("size")
+    message: object = None
     try:
-        message: object = json.loads(payload)
-    except (ValueError, UnicodeError, RecursionError):
-        raise ContractError("json")
+        message = json.loads(payload)
+    except (ValueError, RuntimeError):
+        # Not JSON, not UTF-8, or nested beyond the interpreter's stack (RecursionError is a RuntimeError).
+        message = None
     if not isinstance(message, dict):
         raise ContractError("json")
     if message.get("v") != 1:
@@ -145,9 +160,17 @@ def integer(message: dict[str, object], key: str) -> int:
 def text(message: dict[str, object], key: str) -> str:
     """The string under `key`, at most 64 characters; raises ContractError("field")."""
     value = message.get(key)
-    if not isinstance(value, str) or len(value) > 64 or "\x00" in value:
+    if not isinstance(value, str) or len(value) > 64 or not is_clean(value):
         raise ContractError("field")
     return value
+
+
+def is_clean(value: str) -> bool:
+    """False for control characters and half surrogates: what no store, log or page should have to survive."""
+    for char in value:
+        if char < " " or 0xD800 <= ord(char) <= 0xDFFF:
+            return False
+    return True
 
 
 def _check(message: dict[str, object], key: str, types: tuple[type, ...]) -> None:
@@ -165,7 +188,8 @@ def _check(message: dict[str, object], key: str, types: tuple[type, ...]) -> Non
 
 
 def check(message: dict[str, object]) -> None:
-    """Refuses what is not a record of a known kind with its fields: ContractError("kind") or ("field") (R-41).
+    """Refuses what is not a record of a known kind with its fields: ContractError("kind") or ("field")
+    (R-41).
 
     Unknown extra keys are refused too: a record means one thing.
     """
@@ -199,7 +223,10 @@ def check_rows(rows: object) -> None:
     if not isinstance(rows, list) or len(rows) > 16:
         raise ContractError("field")
     for row in rows:
-        if not isinstance(row, list) or len(row) != 7 or not isinstance(row[0], str):
+        if not isinstance(row, list) or len(row) != 7:
+            raise ContractError("field")
+        zone = row[0]
+        if not isinstance(zone, str) or len(zone) > 32 or not is_clean(zone):
             raise ContractError("field")
         for value in row[1:]:
             if not isinstance(value, int) or isinstance(value, bool) or not -100000 < value < 100000:
@@ -209,7 +236,9 @@ def check_rows(rows: object) -> None:
 
 
 def first_seq(message: dict[str, object]) -> int:
-    """The first number a record stands for: its own, or the start of the hole that a gap record closes (R-45)."""
+    """The first number a record stands for: its own, or the start of the hole that a gap record closes
+    (R-45).
+    """
     if message.get("k") == "gap":
         return integer(message, "f")
     return integer(message, "n")
@@ -226,7 +255,9 @@ def hello(
     grants: int,
     set_digest: str,
 ) -> dict[str, object]:
-    """The first message of each connection: what the device holds (R-46). Ranges are (first, last) seq, last < first if empty."""
+    """The first message of each connection: what the device holds (R-46). Ranges are (first, last) seq,
+    last < first if empty.
+    """
     return {
         "v": 1,
         "k": "hello",

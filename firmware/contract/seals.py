@@ -1,6 +1,8 @@
-"""Seals: what the server alone may say is MACed over its exact bytes, under a key that only that controller shares (R-20 to R-24).
+"""Seals: what the server alone may say is MACed over its exact bytes, under a key that only that controller
+shares (R-20 to R-24).
 
-HMAC-SHA-256 (RFC 2104), truncated to 16 bytes for documents and 8 for codes. MicroPython has no `hmac` module.
+HMAC-SHA-256 (RFC 2104), truncated to 16 bytes for documents and 8 for codes. MicroPython has no `hmac`
+module.
 """
 
 import hashlib
@@ -24,7 +26,9 @@ def _pad(key: bytes, table: bytes) -> bytes:
 
 
 class Mac:
-    """HMAC-SHA-256 under one key, its two padded blocks made once: a keypad digit costs two hashes, nothing more."""
+    """HMAC-SHA-256 under one key, its two padded blocks made once: a keypad digit costs two hashes, nothing
+    more.
+    """
 
     def __init__(self, key: bytes) -> None:
         if len(key) != KEY:
@@ -42,7 +46,9 @@ class Mac:
 
 
 def derive(key: bytes, label: bytes) -> Mac:
-    """A key for one purpose (`doc`, `code`) from the controller's 32-byte key, so that no MAC serves two (R-20)."""
+    """A key for one purpose (`doc`, `code`) from the controller's 32-byte key, so that no MAC serves two
+    (R-20).
+    """
     return Mac(Mac(key).digest(label))
 
 
@@ -66,7 +72,9 @@ def _place(site: str, device: str, leaf: str) -> bytes:
 
 
 def seal(doc_key: Mac, site: str, device: str, leaf: str, body: bytes) -> bytes:
-    """`body` with its 16-byte seal in front, valid on that topic alone; `doc_key = derive(key, b"doc")` (R-21)."""
+    """`body` with its 16-byte seal in front, valid on that topic alone; `doc_key = derive(key, b"doc")`
+    (R-21).
+    """
     return doc_key.digest(_place(site, device, leaf) + body)[:SEAL] + body
 
 

@@ -1,6 +1,8 @@
-"""Blocks: doors of a zone, or all, that open for no customer and no loader until a named person releases them (R-53, R-64).
+"""Blocks: doors of a zone, or all, that open for no customer and no loader until a named person releases
+them (R-53, R-64).
 
-A block is desired by nobody: it is a fact with an id, kept in flash, lifted only by a `release` naming that id and a person.
+A block is desired by nobody: it is a fact with an id, kept in flash, lifted only by a `release` naming that
+id and a person.
 """
 
 import json
@@ -25,7 +27,9 @@ class Blocks:
         self.held: list[Block] = []
 
     def add(self, block_id: str, zone: str, reason: str) -> bool:
-        """Puts a block in force; False if that id is held already, or if the zone is blocked for the same reason."""
+        """Puts a block in force; False if that id is held already, or if the zone is blocked for the same
+        reason.
+        """
         for block in self.held:
             if block.block_id == block_id or (block.zone == zone and block.reason == reason):
                 return False
@@ -58,7 +62,9 @@ class Blocks:
         return json.dumps([[block.block_id, block.zone, block.reason] for block in self.held]).encode()
 
     def load(self, image: bytes) -> bool:
-        """Restores an image. A damaged one blocks everything: what was blocked is unknown. Returns False then."""
+        """Restores an image. A damaged one blocks everything: what was blocked is unknown. Returns False
+        then.
+        """
         try:
             rows: object = json.loads(image)
         except ValueError:

@@ -1,8 +1,9 @@
 """Wrong tries: a bucket of ten, one more every 15 minutes of uptime, at most twenty a day.
 
-A try is debited and flushed **before** anything is compared, and given back if the code was right, so that a power cut
-between the two never makes a free try. Uptime, not the clock, refills it: no clock step and no power cut refills it faster
-(invariant 16). Empty: the keypad asks for the long code, which nobody guesses, so nobody can lock a customer out.
+A try is debited and flushed **before** anything is compared, and given back if the code was right, so that
+a power cut between the two never makes a free try. Uptime, not the clock, refills it: no clock step and no
+power cut refills it faster (invariant 16). Empty: the keypad asks for the long code, which nobody guesses,
+so nobody can lock a customer out.
 """
 
 import binascii
@@ -18,7 +19,9 @@ PAGE_SIZE = 16
 
 
 class Bucket:
-    """Tries left. `page()` is what must be in flash before a comparison; `load` takes it back after a reboot."""
+    """Tries left. `page()` is what must be in flash before a comparison; `load` takes it back after a
+    reboot.
+    """
 
     def __init__(self) -> None:
         self.left = SIZE

@@ -1,7 +1,7 @@
 """Commands: may this act happen now, and has it happened already (R-50 to R-55).
 
-The id is remembered in flash before the coil; a known id answers with its first result, also after a reboot, and never
-acts again (invariant 6). Twelve commands a page, so that a page stays an inline file.
+The id is remembered in flash before the coil; a known id answers with its first result, also after a
+reboot, and never acts again (invariant 6). Twelve commands a page, so that a page stays an inline file.
 """
 
 import binascii
@@ -13,7 +13,7 @@ from firmware.contract.records import DONE, FAILED, LATE, MALFORMED, OTHER_BOOT
 UNFINISHED = "unfinished"
 """First result of a command whose end was lost in a power cut: it may have acted, so it never acts again."""
 
-_RESULTS = (UNFINISHED, DONE, FAILED, LATE, OTHER_BOOT, MALFORMED)
+_RESULTS = (UNFINISHED, DONE, FAILED)
 _ENTRY = 9
 PER_PAGE = 12
 PAGES = -(-REMEMBERED // PER_PAGE)
@@ -22,7 +22,9 @@ PAGE_SIZE = 6 + PER_PAGE * _ENTRY + 4
 
 
 def judge(command: Command, boot: int, uptime_ms: int) -> str:
-    """"" if the command may act, else why not: `otherboot`, `late`, or `malformed` for an expiry too far ahead (R-55)."""
+    """Why the command may not act: `otherboot`, `late`, or `malformed` for an expiry too far ahead (R-55);
+    "" if it may.
+    """
     if command.boot != boot:
         return OTHER_BOOT
     if uptime_ms > command.not_after_ms:
@@ -38,6 +40,8 @@ class CommandMemory:
     def __init__(self) -> None:
         self._ids: list[bytes] = [b""] * REMEMBERED
         self._results = bytearray(REMEMBERED)
+        self._until_ms = [-1] * REMEMBERED
+        """Expiry of those of this boot; of an earlier boot none can be replayed (R-50)."""
         self._count = 0
         """Commands ever remembered; the next slot is this modulo 32."""
 
@@ -46,12 +50,19 @@ class CommandMemory:
         slot = self._find(command_id)
         return _RESULTS[self._results[slot]] if slot >= 0 else ""
 
-    def remember(self, command_id: str, result: str = UNFINISHED) -> int:
-        """Takes the oldest slot for a command about to act (or refused with `result`); returns the page to flush."""
+    def remember(self, command: Command, uptime_ms: int) -> int:
+        """Takes the oldest slot for a command about to act; returns the page to flush before it acts.
+
+        -1: the oldest is itself still before its expiry, so that forgetting it would let it be replayed
+        (R-55): refuse.
+        """
         slot = self._count % REMEMBERED
+        if self._until_ms[slot] >= uptime_ms:
+            return -1
         self._count += 1
-        self._ids[slot] = binascii.unhexlify(command_id)
-        self._results[slot] = _RESULTS.index(result)
+        self._ids[slot] = binascii.unhexlify(command.command_id)
+        self._results[slot] = _RESULTS.index(UNFINISHED)
+        self._until_ms[slot] = command.not_after_ms
         return slot // PER_PAGE
 
     def finish(self, command_id: str, result: str) -> int:
@@ -73,7 +84,9 @@ class CommandMemory:
         return body + struct.pack("<I", binascii.crc32(body))
 
     def load(self, number: int, page: bytes) -> bool:
-        """Restores a page; False if it is damaged (its commands are then refused as of another boot anyway)."""
+        """Restores a page; False if it is damaged (its commands are then refused as of another boot
+        anyway).
+        """
         if len(page) != PAGE_SIZE or page[:2] != b"M" + bytes([number]):
             return False
         if binascii.crc32(page[:-4]) != int.from_bytes(page[-4:], "little"):

@@ -1,9 +1,10 @@
-"""The doors of a bank: what each is doing, one after the other, with at most one coil at work (invariants 3, 4, 5).
+"""The doors of a bank: what each is doing, one after the other, with at most one coil at work (invariants
+3, 4, 5).
 
-`Bank` takes facts (asked, journalled, pulsed, contact, item, time) and answers with effects for the shell to carry out, in
-order. What may follow what stands in TABLE, from which the picture in the documents is drawn. "Pulse sent" is never an
-outcome: a door is opened, jammed, already open, not answering or refused, and a contact cycle ends in what the item
-sensor says. All times in ms of uptime.
+`Bank` takes facts (asked, journalled, pulsed, contact, item, time) and answers with effects for the shell
+to carry out, in order. What may follow what stands in TABLE, from which the picture in the documents is
+drawn. "Pulse sent" is never an outcome: a door is opened, jammed, already open, not answering or refused,
+and a contact cycle ends in what the item sensor says. All times in ms of uptime.
 """
 
 from firmware.contract import grants, records
@@ -24,7 +25,7 @@ IDLE, INTENT, PULSING, OPENING, WAITING, RESTING, OPEN, LINGERING, READING, STRA
 )
 
 # Events of a door.
-ASKED, JOURNALLED, PULSED, UNANSWERED, OPENED, CLOSED, RETRY, GIVE_UP, RESTED, USE_OVER, ITEM = (
+ASKED, JOURNALLED, PULSED, UNANSWERED, OPENED, CLOSED, RETRY, GIVE_UP, RESTED, USE_OVER, ITEM, DENIED = (
     "asked",
     "journalled",
     "pulsed",
@@ -36,21 +37,26 @@ ASKED, JOURNALLED, PULSED, UNANSWERED, OPENED, CLOSED, RETRY, GIVE_UP, RESTED, U
     "rested",
     "useover",
     "item",
+    "denied",
 )
 
 # Effects: what the shell does.
 FLUSH_USE = "flushuse"
-"""Journal the `use` record and the attempt's mark, flush both, then call `Bank.journalled`."""
+"""Check again that the right holds (`GrantBook.recheck`): if not, call `Bank.refused`. Else journal the
+`use` record and the attempt's mark, flush both, then call `Bank.journalled`.
+"""
 PULSE = "pulse"
 """Start the coil for the configured time; when it is **off** again call `Bank.pulsed`."""
 RECORD_LOCK = "recordlock"
-"""Journal a `lock` record: `text` is the outcome, `number` the tries."""
+"""Journal a `lock` record: `text` is the outcome, `number` the tries, `reason` why refused ("" otherwise)."""
 RECORD_DOOR = "recorddoor"
 """Journal a `door` record: `number` 1 open or 0 closed, `extra` 1 if nobody asked for it."""
 READ_ITEM = "readitem"
 """Let the item sensor settle, read it, call `Bank.item` (BLIND if it can't see or there is none)."""
 RESULT = "result"
-"""Journal an `after` record (`text` the result, `number` the item), **then** settle the grant book and flush its pages."""
+"""Journal an `after` record (`text` the result, `number` the item), **then** settle the grant book and
+flush its pages.
+"""
 ALARM = "alarm"
 """Journal an `alarm` record: `text` the kind, `number` 1 start or 0 end."""
 LED = "led"
@@ -62,17 +68,17 @@ SHOW_HELP = "showhelp"
 VISIT_OVER = "visitover"
 """Every door of the visit has had its turn; `number` doors ended jammed or unanswered. The keypad is free."""
 COMMAND_DONE = "commanddone"
-"""A remote opening ended: `text` the outcome."""
+"""A remote opening ended: `text` the outcome, `reason` why refused."""
 
 # Private actions of the table.
-_FREE, _ADVANCE, _JAMMED, _NO_ANSWER, _OPENED, _FORCED_ON, _FORCED_OFF, _DOOR_OPEN, _DOOR_STRAY, _DOOR_CLOSED = (
+_FREE, _ADVANCE, _JAMMED, _NO_ANSWER, _OPENED, _FORCED, _REFUSED, _DOOR_OPEN, _DOOR_STRAY, _DOOR_CLOSED = (
     "free",
     "advance",
     "jammed",
     "noanswer",
     "lockopened",
-    "forcedon",
-    "forcedoff",
+    "forced",
+    "refused",
     "dooropen",
     "doorstray",
     "doorclosed",
@@ -81,8 +87,9 @@ _LED_ON, _LED_OFF, _SETTLE = "ledon", "ledoff", "settle"
 
 TABLE = {
     (IDLE, ASKED): (INTENT, (_LED_ON, SHOW_DOOR, FLUSH_USE)),
-    (IDLE, OPENED): (STRAY, (_DOOR_STRAY, _FORCED_ON)),
+    (IDLE, OPENED): (STRAY, (_DOOR_STRAY, _FORCED)),
     (INTENT, JOURNALLED): (PULSING, (PULSE,)),
+    (INTENT, DENIED): (IDLE, (_FREE, _REFUSED, _LED_OFF, _ADVANCE)),
     (INTENT, OPENED): (OPEN, (_FREE, _DOOR_OPEN, _OPENED)),
     (PULSING, PULSED): (WAITING, ()),
     (PULSING, RETRY): (RESTING, ()),
@@ -99,9 +106,9 @@ TABLE = {
     (LINGERING, CLOSED): (READING, (_DOOR_CLOSED, READ_ITEM)),
     (READING, OPENED): (OPEN, (_DOOR_OPEN,)),
     (READING, ITEM): (IDLE, (_SETTLE, _LED_OFF, _ADVANCE)),
-    (STRAY, CLOSED): (STRAY_READING, (_DOOR_CLOSED, _FORCED_OFF, READ_ITEM)),
+    (STRAY, CLOSED): (STRAY_READING, (_DOOR_CLOSED, READ_ITEM)),
     (STRAY, ASKED): (OPEN, ()),
-    (STRAY_READING, OPENED): (STRAY, (_DOOR_STRAY, _FORCED_ON)),
+    (STRAY_READING, OPENED): (STRAY, (_DOOR_STRAY, _FORCED)),
     (STRAY_READING, ITEM): (IDLE, (_SETTLE,)),
 }
 """(state, event) → (next state, actions in order). What is not here changes nothing."""
@@ -132,6 +139,7 @@ class Request:
         flags: int = 0,
         load: int = 0,
         label: str = "",
+        not_after_ms: int = -1,
     ) -> None:
         self.door = door
         self.actor = actor
@@ -142,6 +150,8 @@ class Request:
         self.flags = flags
         self.load = load
         self.label = label
+        self.not_after_ms = not_after_ms
+        """Uptime after which the coil must not start (commands, R-50); -1 for none."""
 
 
 def request_of(grant: grants.Grant) -> Request:
@@ -172,10 +182,19 @@ def result_of(request: Request | None, item: int) -> str:
 
 
 class Effect:
-    """One thing for the shell to do, about one door (0: about the visit). `request` is None if nobody asked."""
+    """One thing for the shell to do, about one door (0: about the visit). `request` is None if nobody
+    asked.
+    """
 
     def __init__(
-        self, kind: str, door: int, request: Request | None, text: str = "", number: int = 0, extra: int = 0
+        self,
+        kind: str,
+        door: int,
+        request: Request | None,
+        text: str = "",
+        number: int = 0,
+        extra: int = 0,
+        reason: str = "",
     ) -> None:
         self.kind = kind
         self.door = door
@@ -183,6 +202,7 @@ class Effect:
         self.text = text
         self.number = number
         self.extra = extra
+        self.reason = reason
 
 
 class Door:
@@ -199,12 +219,13 @@ class Door:
         self.opened_ms = -1
         self.ajar = False
         self.jammed = False
+        self.forced = False
         self.cycle = False
         """True if the contact was seen to open under the present request."""
 
 
 class Bank:
-    """All doors of one controller. Every method takes facts and returns the effects to carry out, in order."""
+    """All doors of one controller. Every method takes facts and returns the effects, in order."""
 
     def __init__(self, numbers: list[int], limits: Limits) -> None:
         self.limits = limits
@@ -216,6 +237,7 @@ class Bank:
         self._visit: list[Request] = []
         self._current: Request | None = None
         self._failed = 0
+        self._reason = ""
         self._now = 0
 
     @property
@@ -234,8 +256,8 @@ class Bank:
         return self._coil
 
     def start(self, requests: list[Request], now_ms: int) -> list[Effect]:
-        """A credential's doors, to be opened one after the other. A visit still going on gives way: its doors not yet
-        opened stay unused, an open one is still watched.
+        """A credential's doors, to be opened one after the other. A visit still going on gives way: its
+        doors not yet opened stay unused, an open one is still watched.
         """
         self._now = now_ms
         effects: list[Effect] = []
@@ -258,18 +280,16 @@ class Bank:
         """A remote opening: next at the coil, without ending a visit."""
         self._now = now_ms
         effects: list[Effect] = []
-        if request.door not in self.doors:
-            effects.append(Effect(COMMAND_DONE, request.door, request, records.REFUSED))
-            return effects
         self._queue.insert(0, request)
         self._pump(effects)
         return effects
 
     def resume(self, number: int, is_open: bool, request: Request | None, now_ms: int) -> list[Effect]:
-        """A door as found at boot. `request`: the use that the last power cut interrupted, if its mark says so.
+        """A door as found at boot. `request`: the use that the last power cut interrupted, if its mark says
+        so.
 
-        Closed and interrupted, nobody saw whether it had been opened: the item sensor decides (gone: doubtful; there:
-        kept; blind: the code stays live, within its attempts).
+        Closed and interrupted, nobody saw whether it had been opened: the item sensor decides (gone:
+        doubtful; there: kept; blind: the code stays live, within its attempts).
         """
         self._now = now_ms
         effects: list[Effect] = []
@@ -308,6 +328,15 @@ class Bank:
         self._now = now_ms
         effects: list[Effect] = []
         self._feed(self.doors[number], JOURNALLED, effects)
+        return effects
+
+    def refused(self, number: int, reason: str, now_ms: int) -> list[Effect]:
+        """The right that was asked for no longer holds, for a reason of `contract.records`: no coil."""
+        self._now = now_ms
+        effects: list[Effect] = []
+        self._reason = reason
+        self._feed(self.doors[number], DENIED, effects)
+        self._pump(effects)
         return effects
 
     def pulsed(self, number: int, answered: bool, now_ms: int) -> list[Effect]:
@@ -364,8 +393,17 @@ class Bank:
         """The visit goes on to its next door, or is over."""
         was = self._current
         if self._visit:
-            self._current = self._visit.pop(0)
-            self._queue.append(self._current)
+            request = self._visit.pop(0)
+            door = self.doors.get(request.door)
+            if door is not None and door.request is not None and door.request.ref == request.ref:
+                # The same right is at this door already: it is not used a second time.
+                self._current = door.request
+                if door.state == LINGERING:
+                    door.state = OPEN
+                    door.deadline_ms = self._now + self.limits.use_ms
+                return
+            self._current = request
+            self._queue.append(request)
             return
         self._current = None
         if was is not None:
@@ -377,8 +415,9 @@ class Bank:
         while at < len(self._queue):
             request = self._queue[at]
             door = self.doors.get(request.door)
-            if door is None:
+            if door is None or 0 <= request.not_after_ms < self._now:
                 del self._queue[at]
+                self._reason = records.LATE if door is not None else records.MALFORMED
                 self._outcome(request, records.REFUSED, 0, effects)
                 self._after_visit(request, True, effects)
             elif door.state in (OPEN, LINGERING, STRAY):
@@ -397,18 +436,15 @@ class Bank:
         if door.state == STRAY:
             door.request, door.cycle = request, True
             self._feed(door, ASKED, effects)
-        elif request is self._current and door.request is not None and door.request.ref != request.ref:
+        else:
+            # Somebody else's cycle goes on; this request has nothing to wait for.
             self._after_visit(request, False, effects)
-        elif request is self._current:
-            door.request = request
-            if door.state == LINGERING:
-                door.state = OPEN
-                door.deadline_ms = self._now + self.limits.use_ms
 
     def _outcome(self, request: Request, outcome: str, tries: int, effects: list[Effect]) -> None:
-        effects.append(Effect(RECORD_LOCK, request.door, request, outcome, tries))
+        reason, self._reason = self._reason, ""
+        effects.append(Effect(RECORD_LOCK, request.door, request, outcome, tries, 0, reason))
         if request.actor == "cmd":
-            effects.append(Effect(COMMAND_DONE, request.door, request, outcome))
+            effects.append(Effect(COMMAND_DONE, request.door, request, outcome, tries, 0, reason))
 
     def _after_visit(self, request: Request | None, failed: bool, effects: list[Effect]) -> None:
         """If the door was the visit's present one, the next has its turn."""
@@ -445,10 +481,14 @@ class Bank:
             effects.append(Effect(RECORD_DOOR, number, request, "", 1, 1 if action == _DOOR_STRAY else 0))
         elif action == _DOOR_CLOSED:
             effects.append(Effect(RECORD_DOOR, number, request, "", 0, 0))
-        elif action == _FORCED_ON:
+            if door.forced:
+                door.forced = False
+                effects.append(Effect(ALARM, number, request, records.FORCED, 0))
+        elif action == _FORCED:
+            door.forced = True
             effects.append(Effect(ALARM, number, None, records.FORCED, 1))
-        elif action == _FORCED_OFF:
-            effects.append(Effect(ALARM, number, None, records.FORCED, 0))
+        elif action == _REFUSED and request is not None:
+            self._outcome(request, records.REFUSED, 0, effects)
         elif action == _LED_ON or action == _LED_OFF:
             effects.append(Effect(LED, number, request, "", 1 if action == _LED_ON else 0))
         elif action == _SETTLE:

@@ -1,7 +1,7 @@
 """The keypad's line: keys in, a code to judge or a hint for the display out (R-11, R-12).
 
-Eight digits are judged at once, `*` asks for twelve, `#` clears. The line is masked but for the last digit: the person
-sees that the key was taken, the one behind sees no code.
+Eight digits are judged at once, `*` asks for twelve, `#` clears. The line is masked but for the last digit:
+the person sees that the key was taken, the one behind sees no code.
 """
 
 from firmware.contract.codes import LONG, SHORT, is_well_formed

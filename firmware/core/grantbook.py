@@ -1,7 +1,8 @@
 """The grants a bank holds, what has become of them, and what a code opens now (R-31 to R-39).
 
-The set lies in one buffer of 64-byte records in order of grant id, as in flash. Marks (uses begun or ended) and loads (what
-is in each compartment) are kept apart, in pages of at most 128 bytes each, because they change with every opening.
+The set lies in one buffer of 64-byte records in order of grant id, as in flash. Marks (uses begun or ended)
+and loads (what is in each compartment) are kept apart, in pages of at most 128 bytes each, because they
+change with every opening.
 """
 
 import binascii
@@ -46,7 +47,7 @@ class Verdict:
 
 
 class GrantBook:
-    """The held set with its marks and loads. Nothing here writes: methods return images and pages to flush."""
+    """The held set with its marks and loads. Nothing here writes: images and pages to flush are returned."""
 
     def __init__(self) -> None:
         self.version = 0
@@ -79,24 +80,24 @@ class GrantBook:
         return self._image(self.version, self._set)
 
     def stage(self, piece: Piece) -> str:
-        """Takes one piece of a change. READY: flush `staged_image()`, then `commit()`. Otherwise STAGED (more parts to
-        come), IGNORED (not newer), or the reason of a refusal: BASE, DIGEST, FULL (R-33, R-34).
+        """Takes one piece of a change. READY: flush `staged_image()`, then `commit()`. Otherwise STAGED
+        (more parts to come), IGNORED (not newer), or the reason of a refusal: BASE, DIGEST, FULL (R-33,
+        R-34).
         """
         if piece.version <= self.version:
             return IGNORED
         if piece.base not in (0, self.version):
             self._staging = None
             return BASE
-        if piece.part == 1:
-            self._staging = bytearray(0) if piece.base == 0 else bytearray(self._set)
-            self._staged_version = piece.version
-        elif self._staging is None or piece.version != self._staged_version or piece.part != self._staged_part + 1:
-            self._staging = None
-            return BASE
         staging = self._staging
+        if piece.part == 1:
+            staging = bytearray(0) if piece.base == 0 else bytearray(self._set)
+        elif piece.version != self._staged_version or piece.part != self._staged_part + 1:
+            staging = None
+        self._staging = staging
         if staging is None:
             return BASE
-        self._staged_part = piece.part
+        self._staged_version, self._staged_part = piece.version, piece.part
         for grant_id in piece.deletes:
             at, found = _place(staging, grant_id)
             if found:
@@ -119,7 +120,9 @@ class GrantBook:
         return self._image(self._staged_version, self._staging if self._staging is not None else bytearray(0))
 
     def commit(self) -> list[int]:
-        """The READY set is in force; returns the mark pages to flush (marks of ids no longer in the set are gone)."""
+        """The READY set is in force; returns the mark pages to flush (marks of ids no longer in the set are
+        gone).
+        """
         if self._staging is not None:
             self._take(self._staged_version, self._staging)
             self._staging = None
@@ -185,10 +188,11 @@ class GrantBook:
         return begun
 
     def settle(self, grant: Grant, result: str, now_ms: int) -> tuple[int, int]:
-        """How a use ended: a result of a contact cycle, or a lock outcome without one (`jammed`, `noanswer`, …).
+        """How a use ended: a result of a contact cycle, or a lock outcome without one (`jammed`,
+        `noanswer`, …).
 
-        Returns (mark page, load page) to flush, -1 where none changed. Collected or doubtful: dead. Kept, jammed, not
-        loaded: the code stays live.
+        Returns (mark page, load page) to flush, -1 where none changed. Collected or doubtful: dead. Kept,
+        jammed, not loaded: the code stays live.
         """
         slot = self._slot(grant.grant_id)
         ended = result in (records.COLLECTED, records.DOUBTFUL)
@@ -228,7 +232,9 @@ class GrantBook:
         return body + struct.pack("<I", binascii.crc32(body))
 
     def load_mark_page(self, number: int, page: bytes) -> bool:
-        """Takes a page of marks, pages in order from 0; False if it is damaged (then treat its grants as used)."""
+        """Takes a page of marks, pages in order from 0; False if it is damaged (then treat its grants as
+        used).
+        """
         body = _checked(page, b"U", number)
         if body is None:
             return False
@@ -248,7 +254,9 @@ class GrantBook:
         return body + struct.pack("<I", binascii.crc32(body))
 
     def load_load_page(self, number: int, page: bytes) -> bool:
-        """Takes a page of loads; False if it is damaged (its doors then hold no load, so they open for no customer)."""
+        """Takes a page of loads; False if it is damaged (its doors then hold no load, so they open for no
+        customer).
+        """
         body = _checked(page, b"L", number)
         if body is None:
             return False
@@ -261,9 +269,18 @@ class GrantBook:
     # The decision.
 
     def judge(
-        self, mac: bytes, is_long: bool, now: int, clock_valid: bool, now_ms: int, reopen_ms: int, blocked: dict[int, str]
+        self,
+        mac: bytes,
+        is_long: bool,
+        now: int,
+        clock_valid: bool,
+        now_ms: int,
+        reopen_ms: int,
+        blocked: dict[int, str],
     ) -> Verdict:
-        """What the code opens now. `now`: Unix seconds (the floor if the clock is invalid); `blocked`: reason by door."""
+        """What the code opens now. `now`: Unix seconds (the floor if the clock is invalid); `blocked`:
+        reason by door.
+        """
         found = self.match(mac, is_long)
         found.sort(key=_door_of)
         verdict = Verdict(records.UNKNOWN_CODE)
@@ -293,6 +310,21 @@ class GrantBook:
         else:
             verdict.code = worst
         return verdict
+
+    def recheck(
+        self, grant_id: int, now: int, clock_valid: bool, now_ms: int, reopen_ms: int, blocked: dict[int, str]
+    ) -> str:
+        """ACCEPTED if the grant may start the coil at this very moment, else why not.
+
+        A visit takes minutes; meanwhile a grant may have been revoked, a zone blocked, a night begun.
+        """
+        grant = self.by_id(grant_id)
+        if grant is None:
+            return records.UNKNOWN_CODE
+        status = self._status(grant, now, clock_valid, now_ms, reopen_ms)
+        if status == records.ACCEPTED and grant.door in blocked and grant.kind != grants.STAFF:
+            return records.BLOCKED
+        return status
 
     def _status(self, grant: Grant, now: int, clock_valid: bool, now_ms: int, reopen_ms: int) -> str:
         if self.is_used(grant.grant_id):

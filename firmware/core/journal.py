@@ -1,7 +1,8 @@
 """The journal: two lanes of records in flash, and what of them is to be sent now (R-40 to R-48).
 
-Events never wait behind readings: each lane has its ring, its window of 32 ahead of the last acknowledgement, and its own
-resend. Numbers that can't come any more (overwritten, unreadable) are closed by a gap record made when their turn comes.
+Events never wait behind readings: each lane has its ring, its window of 32 ahead of the last
+acknowledgement, and its own resend. Numbers that can't come any more (overwritten, unreadable) are closed
+by a gap record made when their turn comes.
 """
 
 from firmware.contract import records
@@ -19,35 +20,58 @@ class Window:
         self.sent = 0
         self.resent = 0
         """Times the lane was sent again for want of progress."""
+        self._greeted = False
         self._progress_ms = 0
 
     def connected(self, now_ms: int) -> None:
-        """A new connection: everything unacknowledged is to be sent (again)."""
+        """A new connection: nothing is sent until the receiver has said what it holds, or has been silent
+        for 5 s.
+        """
         self.sent = self.ring.acked
+        self._greeted = False
         self._progress_ms = now_ms
 
     def acknowledged(self, seq: int, now_ms: int) -> bool:
-        """An `ack` of this lane came; True if it moved the window. One for what was never sent is no progress."""
-        if not self.ring.acknowledge(seq):
+        """An `ack` of this lane came; True if it moved the window.
+
+        The first one of a connection is the receiver's whole knowledge and may lie behind (a store restored
+        from a backup): then what is still held is sent again. Later ones only go forward.
+        """
+        ring = self.ring
+        if not 0 <= seq <= ring.last:
             return False
+        if not self._greeted:
+            self._greeted = True
+            moved = seq != ring.acked
+            ring.acked = self.sent = seq
+            self._progress_ms = now_ms
+            return moved
+        if seq <= ring.acked:
+            return False
+        ring.acked = seq
         self.sent = max(self.sent, seq)
         self._progress_ms = now_ms
         return True
 
     def is_open(self, now_ms: int) -> bool:
         """True if a record may be published now; rewinds a lane without progress."""
-        acked = self.ring.acked
-        if self.sent > acked and now_ms - self._progress_ms >= RESEND_MS:
+        acked, waited = self.ring.acked, now_ms - self._progress_ms
+        if not self._greeted:
+            if waited < RESEND_MS:
+                return False
+            self._greeted = True
+        if self.sent > acked and waited >= RESEND_MS:
             self.sent = acked
             self.resent += 1
-            self._progress_ms = now_ms
         if self.sent <= acked:
             self._progress_ms = now_ms
         return self.sent < self.ring.last and self.sent - acked < records.WINDOW
 
 
 class Journal:
-    """Appends records with their envelope and says what to publish. `boot` and the rings' epoch number them."""
+    """Appends records with their envelope and says what to publish. `boot` and the rings' epoch number
+    them.
+    """
 
     def __init__(self, events: Ring, readings: Ring) -> None:
         self.rings = (events, readings)
@@ -57,8 +81,8 @@ class Journal:
         """8 hex digits."""
 
     def mount(self, fresh_epoch: int) -> bool:
-        """Mounts both rings, formatting what holds none under `fresh_epoch` (random, not 0). The events ring's epoch rules:
-        readings of another one are given up. False if something had to be formatted.
+        """Mounts both rings, formatting what holds none under `fresh_epoch` (random, not 0). The events
+        ring's epoch rules: readings of another one are given up. False if something had to be formatted.
         """
         events, readings = self.rings
         whole = events.mount()
@@ -73,7 +97,9 @@ class Journal:
     def append(
         self, lane: int, kind: str, fields: dict[str, object], uptime_ms: int, unix: int, quality: int
     ) -> int:
-        """Writes one record of `kind` with its own `fields` (see `contract.records.FIELDS`); returns its seq, durable."""
+        """Writes one record of `kind` with its own `fields` (see `contract.records.FIELDS`); returns its
+        seq, durable.
+        """
         ring = self.rings[lane]
         return ring.append(self._encode(lane, ring.last + 1, kind, fields, uptime_ms, unix, quality))
 
@@ -110,7 +136,14 @@ class Journal:
         return ring.first, ring.last
 
     def _encode(
-        self, lane: int, seq: int, kind: str, fields: dict[str, object], uptime_ms: int, unix: int, quality: int
+        self,
+        lane: int,
+        seq: int,
+        kind: str,
+        fields: dict[str, object],
+        uptime_ms: int,
+        unix: int,
+        quality: int,
     ) -> bytes:
         message: dict[str, object] = {
             "v": 1,

@@ -1,8 +1,9 @@
 """What a DS18B20 really said: nine scratchpad bytes to hundredths of a degree, or why they are none.
 
-The lies rejected here were all met in the field: 85.0 after a power-on (byte 6 = 0x0C tells it from a true 85.0), 127.94
-after a brown-out, a shorted bus that reads as 0.0 with a correct CRC (config byte 0), no device as all ones, a value that
-never moves again. Integer maths: 1/16 degree to hundredths. Source: DS18B20 datasheet; cpetrich, counterfeit_DS18B20.
+The lies rejected here were all met in the field: 85.0 after a power-on (byte 6 = 0x0C tells it from a true
+85.0), 127.94 after a brown-out, a shorted bus that reads as 0.0 with a correct CRC (config byte 0), no
+device as all ones, a value that never moves again. Integer maths: 1/16 degree to hundredths. Source:
+DS18B20 datasheet; cpetrich, counterfeit_DS18B20.
 """
 
 from firmware.contract.records import CRC, GOOD, OUT_OF_RANGE, POWER_ON, SHORTED, SILENT, STUCK

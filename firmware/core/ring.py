@@ -1,9 +1,10 @@
 """A ring of numbered records on raw flash blocks (R-40, R-42, R-48; invariants 11, 12).
 
-A block opens with a header (magic, version, lane, epoch, block number, first seq, CRC); records follow, each with length,
-seq and CRC, written in one go into erased flash. The next block is erased ahead of need, so that a record before a coil
-never waits for an erase. Block number k lives at position k modulo the number of blocks: a torn header is simply written
-again. After a power cut the ring holds a prefix of what was appended; a record that was reported durable is there.
+A block opens with a header (magic, version, lane, epoch, block number, first seq, CRC); records follow,
+each with length, seq and CRC, written in one go into erased flash. The next block is erased ahead of need,
+so that a record before a coil never waits for an erase. Block number k lives at position k modulo the
+number of blocks: a torn header is simply written again. After a power cut the ring holds a prefix of what
+was appended; a record that was reported durable is there.
 """
 
 import binascii
@@ -17,7 +18,7 @@ _RECORD = "<HHII"
 
 
 class FlashError(Exception):
-    """The flash didn't take what was written: read back, it differs."""
+    """The flash didn't take what was written (read back, it differs), or the record is too long for it."""
 
 
 class Device:
@@ -31,19 +32,19 @@ class Device:
 
     def read(self, block: int, buffer: bytearray | memoryview, offset: int) -> None:
         """Fills `buffer` from `offset` in `block`."""
-        raise FlashError
+        raise FlashError("read", block, len(buffer), offset)
 
     def write(self, block: int, data: bytes | bytearray | memoryview, offset: int) -> None:
         """Writes without erasing; durable when it returns."""
-        raise FlashError
+        raise FlashError("write", block, len(data), offset)
 
     def erase(self, block: int) -> None:
         """Sets a whole block to 0xFF."""
-        raise FlashError
+        raise FlashError("erase", block)
 
 
 class Ring:
-    """Records in flash, numbered from 1 without end. `mount` first; then `append`, `read_after`, `acknowledge`."""
+    """Records in flash, numbered from 1 without end. `mount` first; then `append` and `read_after`."""
 
     def __init__(self, device: Device, lane: int) -> None:
         self.device = device
@@ -53,11 +54,9 @@ class Ring:
         self.last = 0
         """Seq of the newest durable record, 0 if none."""
         self.acked = 0
-        """Highest seq the receiver has acknowledged since boot."""
+        """Highest seq the receiver is known to have; the caller sets it."""
         self.dropped = 0
         """Unacknowledged records overwritten because the ring was full."""
-        self.corrupt = 0
-        """Records or blocks found unreadable since boot."""
         self._size = device.block_size
         self._count = device.block_count
         self._firsts = [0] * device.block_count
@@ -70,6 +69,7 @@ class Ring:
         """Position known to be blank, -1 for none."""
         self._buffer = bytearray(RECORD_HEAD + MAX_RECORD)
         self._view = memoryview(self._buffer)
+        self._blank = memoryview(b"\xff" * 256)
         self._cursor_seq = 0
         self._cursor_block = 0
         self._cursor_at = 0
@@ -98,12 +98,14 @@ class Ring:
         position = newest % self._count
         self._at = BLOCK_HEAD
         self.last = self._firsts[position] - 1
+        at = BLOCK_HEAD
         while True:
-            seq, length = self._record(position, self._at)
-            if seq == 0:
+            seq, length = self._record(position, at)
+            if not length:
                 break
-            self._at += RECORD_HEAD + length
-            self.last = seq
+            at += RECORD_HEAD + length
+            if seq > self.last:
+                self.last, self._at = seq, at
         if not self._is_blank(position, self._at):
             # A torn tail: what follows is written to a fresh block.
             self._at = self._size
@@ -135,26 +137,30 @@ class Ring:
 
     def append(self, data: bytes) -> int:
         """Writes one record; returns its seq. It is durable when this returns."""
-        length = len(data)
-        if not 0 < length <= MAX_RECORD:
-            raise ValueError("record length")
-        seq = self.last + 1
-        if self._at + RECORD_HEAD + length > self._size:
-            self._open_block()
+        if not 0 < len(data) <= MAX_RECORD:
+            raise FlashError("length")
+        # A page that doesn't take what is written costs the rest of its block, once.
+        if not self._write(data) and not self._write(data):
+            raise FlashError("write")
+        self.last += 1
+        return self.last
+
+    def _write(self, data: bytes) -> bool:
+        length, seq = len(data), self.last + 1
         total = RECORD_HEAD + length
+        if self._at + total > self._size:
+            self._open_block()
         check = (length ^ seq ^ (seq >> 16) ^ 0xA55A) & 0xFFFF
         struct.pack_into(_RECORD, self._buffer, 0, length, check, seq, binascii.crc32(data, seq))
         self._buffer[RECORD_HEAD:total] = data
-        position = self._number % self._count
-        at = self._at
+        position, at = self._number % self._count, self._at
         # Whatever happens now, these bytes of flash are no longer blank.
-        self._at += total
+        self._at = self._size
         self.device.write(position, self._view[:total], at)
         if self._record(position, at) != (seq, length):
-            self._at = self._size
-            raise FlashError
-        self.last = seq
-        return seq
+            return False
+        self._at = at + total
+        return True
 
     def erase_ahead(self) -> bool:
         """Erases the next block if that is still to do; call when idle. True if it erased (tens of ms)."""
@@ -169,49 +175,36 @@ class Ring:
         self._erased = following
         return True
 
-    def acknowledge(self, seq: int) -> bool:
-        """The receiver has everything up to `seq`; False if that is no progress or a number never given."""
-        if not self.acked < seq <= self.last:
-            return False
-        self.acked = seq
-        return True
-
     def read_after(self, seq: int) -> tuple[int, bytes] | None:
         """The first readable record above `seq`, None if there is none. A jump of more than one is a hole."""
         wanted = max(seq + 1, self.first)
-        while wanted <= self.last:
-            if self._cursor_seq != wanted or self._firsts[self._cursor_block] == 0:
-                self._seek(wanted)
-            position, at = self._cursor_block, self._cursor_at
-            found, length = self._record(position, at)
-            if found == 0:
-                # The rest of this block is unreadable or ended: go on with the next one.
-                following = self._block_above(self._firsts[position])
-                if following < 0:
-                    return None
-                first = self._firsts[following]
-                if first > wanted:
-                    self.corrupt += first - wanted
-                    wanted = first
-                self._cursor_block, self._cursor_at, self._cursor_seq = following, BLOCK_HEAD, wanted
+        if wanted > self.last:
+            return None
+        if self._cursor_seq != wanted:
+            self._seek(wanted)
+        while True:
+            found, length = self._record(self._cursor_block, self._cursor_at)
+            if length:
+                self._cursor_at += RECORD_HEAD + length
+                if found >= wanted:
+                    self._cursor_seq = found + 1
+                    return found, bytes(self._view[RECORD_HEAD : RECORD_HEAD + length])
                 continue
-            self._cursor_at = at + RECORD_HEAD + length
-            self._cursor_seq = found + 1
-            if found >= wanted:
-                return found, bytes(self._view[RECORD_HEAD : RECORD_HEAD + length])
-            self._cursor_seq = wanted
-        return None
+            # This block has ended, or the rest of it is unreadable.
+            following = self._block_above(self._firsts[self._cursor_block])
+            if following < 0:
+                self._cursor_seq = 0
+                return None
+            self._cursor_block, self._cursor_at = following, BLOCK_HEAD
 
     def _seek(self, seq: int) -> None:
-        """Sets the cursor to the block that should hold `seq`, and walks to it."""
+        """Sets the cursor to the start of the block that should hold `seq`."""
         best = -1
         for position in range(self._count):
             first = self._firsts[position]
             if first and first <= seq and (best < 0 or first > self._firsts[best]):
                 best = position
-        if best < 0:
-            best = self._block_above(0)
-        self._cursor_block, self._cursor_at, self._cursor_seq = best, BLOCK_HEAD, seq
+        self._cursor_block, self._cursor_at = best if best >= 0 else self._block_above(0), BLOCK_HEAD
 
     def _block_above(self, first: int) -> int:
         """Position of the block with the lowest first seq above `first`, -1 if none."""
@@ -245,6 +238,8 @@ class Ring:
         if not first:
             return
         self._firsts[position] = 0
+        if position == self._cursor_block:
+            self._cursor_seq = 0
         following = self.first
         end = following if following > first else self.last + 1
         start = max(first, self.acked + 1)
@@ -257,7 +252,12 @@ class Ring:
         self.device.read(position, head, 0)
         magic, version, lane, epoch, number, first = struct.unpack_from(_BLOCK, self._buffer, 0)
         check = struct.unpack_from("<I", self._buffer, BLOCK_HEAD - 4)[0]
-        if magic != b"LJ" or version != 1 or lane != self.lane or check != binascii.crc32(head[: BLOCK_HEAD - 4]):
+        if (
+            magic != b"LJ"
+            or version != 1
+            or lane != self.lane
+            or check != binascii.crc32(head[: BLOCK_HEAD - 4])
+        ):
             return None
         if number == 0 or first == 0 or number % self._count != position:
             return None
@@ -268,7 +268,10 @@ class Ring:
         return head is not None and head[1] == self.epoch
 
     def _record(self, position: int, at: int) -> tuple[int, int]:
-        """(seq, length) of the valid record at this place, its bytes left in the buffer; (0, 0) if there is none."""
+        """(seq, length) of the record at this place, its bytes left in the buffer.
+
+        (0, length) for one whose content is damaged but whose length is known, (0, 0) if there is none.
+        """
         if at + RECORD_HEAD > self._size:
             return 0, 0
         self.device.read(position, self._view[:RECORD_HEAD], at)
@@ -280,16 +283,16 @@ class Ring:
         data = self._view[RECORD_HEAD : RECORD_HEAD + length]
         self.device.read(position, data, at + RECORD_HEAD)
         if binascii.crc32(data, seq) != crc:
-            return 0, 0
+            return 0, length
         return seq, length
 
     def _is_blank(self, position: int, at: int) -> bool:
+        blank = self._blank
         while at < self._size:
-            length = min(len(self._buffer), self._size - at)
+            length = min(len(blank), self._size - at)
             part = self._view[:length]
             self.device.read(position, part, at)
-            for index in range(length):
-                if part[index] != 0xFF:
-                    return False
+            if part != blank[:length]:
+                return False
             at += length
         return True

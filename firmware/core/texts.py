@@ -1,4 +1,5 @@
-"""Every line of the keypad's display, French above and English below: four rows of 20 characters, ASCII (HD44780 ROM A00).
+"""Every line of the keypad's display, French above and English below: four rows of 20 characters, ASCII
+(HD44780 ROM A00).
 
 The only table of words in the controller. `{0}`, `{1}` are filled in and cut to the row; accents are folded.
 """
@@ -38,7 +39,7 @@ TEXTS: dict[str, tuple[str, str, str, str]] = {
 """Name → four rows: French, French, English, English."""
 
 _FOLD_FROM = "àâäçéèêëîïôöùûüÿœæÀÂÄÇÉÈÊËÎÏÔÖÙÛÜŸŒÆ’‘“”«»–—°€\u00a0\u202f"
-_FOLD_TO = "aaaceeeeiioouuuyoaAAACEEEEIIOOUUUYOA''\"\"\"\"--oE  "
+_FOLD_TO = 'aaaceeeeiioouuuyoaAAACEEEEIIOOUUUYOA\'\'""""--oE  '
 
 
 def ascii_fold(text: str) -> str:

@@ -1,8 +1,9 @@
 """What time it is and how far that is to be believed (R-39, R-70).
 
-Monotonic uptime is the truth inside; wall time is a value with a quality laid over it. The gateway's time is taken only if
-its quality is good, never below the floor, and, once the clock is valid, only in steps of at most a day: a wrong gateway
-neither lengthens a code (invariant 16) nor ages a whole bank in one message.
+Monotonic uptime is the truth inside; wall time is a value with a quality laid over it. The gateway's time
+is taken only if its quality is good and never below the floor. A step of more than a day against a valid
+clock must be insisted on for ten minutes: a wrong message neither lengthens a code (invariant 16) nor ages
+a whole bank.
 """
 
 from firmware.contract.records import DISCIPLINED, FLOOR, RTC, UNKNOWN
@@ -10,6 +11,8 @@ from firmware.contract.records import DISCIPLINED, FLOOR, RTC, UNKNOWN
 FLOOR_EVERY_MS = 600_000
 """The floor is persisted that often."""
 MAX_STEP_S = 86_400
+INSISTED = 20
+"""Agreeing messages (one every 30 s, R-70) that make a greater step believed."""
 EARLIEST = 1_767_225_600
 """2026-01-01: no device is older than its firmware."""
 LATEST = 4_102_444_800
@@ -27,6 +30,8 @@ class Clock:
         self._base_s = floor
         self._base_ms = 0
         self._floor_ms = -FLOOR_EVERY_MS
+        self._insisted = 0
+        self._offset_s = 0
 
     def now(self, uptime_ms: int) -> int:
         """Unix seconds, 0 if unknown. With an invalid clock it stands at the floor (R-39)."""
@@ -40,7 +45,9 @@ class Clock:
         return self.quality in (RTC, DISCIPLINED)
 
     def battery_clock(self, unix: int, stopped: bool, uptime_ms: int) -> bool:
-        """What the battery clock says at boot; `stopped` is its own oscillator flag. False if it is not believed."""
+        """What the battery clock says at boot; `stopped` is its own oscillator flag. False if it is not
+        believed.
+        """
         if stopped or not max(self.floor, EARLIEST) <= unix < LATEST:
             return False
         self._set(unix, uptime_ms, RTC)
@@ -50,7 +57,10 @@ class Clock:
         """The gateway's time (R-70). True: believed, and the battery clock should be set to it."""
         believed = quality == DISCIPLINED and max(self.floor, EARLIEST) <= unix < LATEST
         if believed and self.is_valid and abs(unix - self.now(uptime_ms)) > MAX_STEP_S:
-            believed = False
+            offset = unix - uptime_ms // 1000
+            self._insisted = self._insisted + 1 if abs(offset - self._offset_s) < 60 else 1
+            self._offset_s = offset
+            believed = self._insisted >= INSISTED
         if not believed:
             self.refused += 1
             return False
@@ -67,3 +77,4 @@ class Clock:
 
     def _set(self, unix: int, uptime_ms: int, quality: int) -> None:
         self._base_s, self._base_ms, self.quality = unix, uptime_ms, quality
+        self._insisted = 0

@@ -1,8 +1,9 @@
 """Is a zone cold enough: local alarms, breaches, probe faults, no data, and the minute's figures.
 
-Everything runs on uptime, so that no clock step silences an alarm. A breach is decided here, with the link up or down.
-Invalid values never enter a mean and never end an alarm (invariant 14): with one probe ill the other judges, with both
-silent for the zone's `silence` it is `nodata`. Warm, cold, probe, no data and ajar are kept apart.
+Everything runs on uptime, so that no clock step silences an alarm. A breach is decided here, with the link
+up or down. Invalid values never enter a mean and never end an alarm (invariant 14): with one probe ill the
+other judges, with both silent for the zone's `silence` it is `nodata`. Warm, cold, probe, no data and ajar
+are kept apart.
 """
 
 from firmware.contract.config import Zone
@@ -17,8 +18,9 @@ PROBE_AFTER = 3
 class Change:
     """An alarm starting or ending, or a block to put in force.
 
-    `kind`: an alarm name of `contract.records`; `start` 1 or 0; `value` in hundredths (0 if none); `probe` its number or -1;
-    `blocks`: True if the zone's doors must be blocked for this reason.
+    `blocks` True: block the zone's doors for the reason `kind` (a `block` record); else an `alarm` record
+    of that kind. `start` 1 or 0; `value` in hundredths of a degree (of PROBE: the health); `probe` its
+    number or -1.
     """
 
     def __init__(self, kind: str, start: int, value: int, probe: int, blocks: bool) -> None:
@@ -87,6 +89,7 @@ class ZoneJudge:
         silent = len(self.values) > 0 and now_ms - self._last_good_ms >= self.zone.silence * 1000
         if silent and not self.no_data:
             self.no_data = True
+            changes.append(Change(NO_DATA, 1, 0, -1, False))
             changes.append(Change(NO_DATA, 1, 0, -1, True))
         ajar = self._open_ms >= 0 and now_ms - self._open_ms >= self.zone.ajar * 1000
         if ajar != self.ajar:
