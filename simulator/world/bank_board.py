@@ -57,13 +57,16 @@ class BankBoard(Board):
         self._lit: set[int] = set()
         self._signals: dict[str, bool] = {}
         self._at: dict[tuple[int, int], int] = {(d.board, d.channel): d.number for d in plan.doors}
+        self.readers[self.pin("TAMPER")] = lambda: self.box_open
+        for column in range(3):
+            self.readers[self.pin(f"KEY_COL{column + 1}")] = self._column_high(column)
         self._locks: Mcp23017 | None = None
         self._locks_index = 0
         for index, board in enumerate(plan.boards):
             if board.kind == "8a80":
                 self.line.boards.append(LockBoard(board.address, board.locks, self._feedback(index)))
             else:
-                self._locks = Mcp23017(lambda index=index: self._contacts(index))  # type: ignore[misc]
+                self._locks = Mcp23017(self._contacts_of(index), self.refresh)
                 self._locks_index = index
                 self.chips[board.address] = self._locks
         self._lights: list[Mcp23017] = []
@@ -112,12 +115,16 @@ class BankBoard(Board):
 
         return is_open
 
-    def _contacts(self, index: int) -> int:
+    def _contacts_of(self, index: int) -> Callable[[], int]:
         """Port B of the on-board lock driver: 1 = open; port A is driven by the chip itself."""
-        levels = 0xFFFF
-        for door in self.plan.doors:
-            if door.board == index and not self.doors[door.number].contact(self.moment()):
-                levels &= ~(1 << (8 + door.channel - 1))
+
+        def levels() -> int:
+            value = 0xFFFF
+            for door in self.plan.doors:
+                if door.board == index and not self.doors[door.number].contact(self.moment()):
+                    value &= ~(1 << (8 + door.channel - 1))
+            return value
+
         return levels
 
     def _receivers(self, first: int) -> Callable[[], int]:
@@ -137,24 +144,13 @@ class BankBoard(Board):
             return True
         return emitters and number not in self.dirty and not self.doors[number].items
 
-    def level(self, gpio: int, _now: float) -> int:
-        """Keypad columns fall when a pressed key's row is driven low."""
-        if gpio == self.pin("TAMPER"):
-            return int(self.box_open)
-        for column in range(3):
-            if gpio == self.pin(f"KEY_COL{column + 1}"):
-                return int(
-                    not any(self._selected(key) for key in self.keys_down if self._column(key) == column)
-                )
-        return super().level(gpio, _now)
+    def _column_high(self, column: int) -> Callable[[], bool]:
+        """A keypad column falls when a pressed key's row is driven low."""
+        keys = {row[column]: self.pin(f"KEY_ROW{index + 1}") for index, row in enumerate(KEYS)}
+        return lambda: not any(key in keys and self._pulled_low(keys[key]) for key in self.keys_down)
 
-    @staticmethod
-    def _column(key: str) -> int:
-        return next(row.index(key) for row in KEYS if key in row)
-
-    def _selected(self, key: str) -> bool:
-        row = next(index for index, keys in enumerate(KEYS) if key in keys)
-        gpio = self.gpios.get(self.pin(f"KEY_ROW{row + 1}"))
+    def _pulled_low(self, row: int) -> bool:
+        gpio = self.gpios.get(row)
         return gpio is not None and gpio.mode in (_OUT, _OPEN_DRAIN) and not gpio.level
 
     # ---- what is driven ------------------------------------------------------------------------------------

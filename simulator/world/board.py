@@ -104,6 +104,8 @@ class Board:
         self.powered = False
         self.gpios: dict[int, Gpio] = {}
         self.chips: dict[int, Chip] = {self.pin("ADDR_CLOCK"): self.battery_clock}
+        self.readers: dict[int, Callable[[], bool]] = {self.pin("MAINS_OK"): lambda: self.mains}
+        """What reads a net that the outside drives, by GPIO."""
         self.zones: dict[str, Zone] = {}
         self.buses: dict[int, Wire] = {}
         for index, net in enumerate(self.wires):
@@ -220,14 +222,15 @@ class Board:
         self.advance(now)
         return self._answers[operation](payload, now)
 
-    def level(self, gpio: int, _now: float) -> int:
-        """The level a pin reads."""
-        if gpio == self.pin("MAINS_OK"):
-            return int(self.mains)
+    def level(self, gpio: int) -> int:
+        """The level a pin reads: what the outside puts on its net, else what it drives itself, else its pull-
+        up.
+        """
+        reader = self.readers.get(gpio)
+        if reader is not None:
+            return int(reader())
         own = self.gpios.get(gpio)
-        if own is not None and own.mode == _OUT:
-            return own.level
-        return 1
+        return own.level if own is not None and own.mode == _OUT else 1
 
     def pin_moved(self, gpio: int, now: float) -> None:
         """A pin's direction or level was set: here nothing hangs on one."""
@@ -242,8 +245,8 @@ class Board:
         self.pin_moved(gpio, now)
         return Answer()
 
-    def _pin_get(self, payload: bytes, now: float) -> Answer:
-        return Answer(self.level(payload[0], now))
+    def _pin_get(self, payload: bytes, _now: float) -> Answer:
+        return Answer(self.level(payload[0]))
 
     def _pin_set(self, payload: bytes, now: float) -> Answer:
         self.gpios.setdefault(payload[0], Gpio()).level = payload[1]
@@ -266,7 +269,6 @@ class Board:
             return Answer(error=ENODEV)
         if len(payload) > 4:
             chip.write(payload[4:])
-            self.refresh()
         return Answer(payload=chip.read(count) if count else b"")
 
     def uart_init(self, _payload: bytes, _now: float) -> Answer:

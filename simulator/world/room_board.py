@@ -1,6 +1,12 @@
 """The board of a hangar's cold rooms: a door contact and a 1-Wire bus for each room."""
 
+import random
+from collections.abc import Callable
+from datetime import datetime
+
 from simulator.world.board import Board
+from simulator.world.log import Log
+from simulator.world.plan import ControllerPlan
 
 
 class RoomBoard(Board):
@@ -9,12 +15,19 @@ class RoomBoard(Board):
     prefix = "ROOM"
     wires = ("OW_ROOM1", "OW_ROOM2")
 
-    def level(self, gpio: int, _now: float) -> int:
-        """Door contacts read 1 while the room's door stands open."""
+    def __init__(
+        self,
+        plan: ControllerPlan,
+        log: Log,
+        clock: Callable[[], float],
+        wall: Callable[[], datetime],
+        chance: random.Random,
+    ) -> None:
+        super().__init__(plan, log, clock, wall, chance)
         for index, net in enumerate(("DOOR_ROOM1", "DOOR_ROOM2")):
-            if gpio == self.pin(net):
-                return int(any(z.space.door_open for z in self.zones.values() if self._bus_of(z.id) == index))
-        return super().level(gpio, _now)
+            self.readers[self.pin(net)] = self._contact(index)
 
-    def _bus_of(self, zone: str) -> int:
-        return next(plan.bus for plan in self.plan.zones if plan.id == zone)
+    def _contact(self, index: int) -> Callable[[], bool]:
+        """Reads 1 while the room's door stands open."""
+        spaces = [self.zones[zone.id].space for zone in self.plan.zones if zone.bus == index]
+        return lambda: any(space.door_open for space in spaces)
