@@ -1,0 +1,66 @@
+"""When each lane may send, and how much: the server's wishes, our back-off, and live before backfill."""
+
+from dataclasses import dataclass
+
+from gateway.lanes import Lane
+
+LARGEST = 500
+BACKFILL_LARGEST = 200
+"""A backfill batch on its way delays what is live by one batch at most."""
+BACKFILL_PAUSE_S = 0.05
+
+
+@dataclass
+class LanePace:
+    """One lane's limit (rows a batch) and the monotonic time before which it stays quiet."""
+
+    limit: int
+    not_before_s: float = 0.0
+
+
+class Pace:
+    """The pace of all lanes; link-wide pauses apply to each."""
+
+    def __init__(self) -> None:
+        self._lanes = {
+            lane: LanePace(BACKFILL_LARGEST if lane is Lane.BACKFILL else LARGEST) for lane in Lane
+        }
+        self._not_before_s = 0.0
+
+    def due(self, now_s: float) -> list[Lane]:
+        """Lanes that may send now, first the one to be served first."""
+        if now_s < self._not_before_s:
+            return []
+        return [lane for lane in Lane if now_s >= self._lanes[lane].not_before_s]
+
+    def limit(self, lane: Lane) -> int:
+        """Rows a batch of this lane may have."""
+        return self._lanes[lane].limit
+
+    def wait_s(self, now_s: float, longest_s: float) -> float:
+        """Seconds until some lane may send again."""
+        first = min(pace.not_before_s for pace in self._lanes.values())
+        return min(longest_s, max(0.0, self._not_before_s - now_s, first - now_s))
+
+    def wished(self, lane: Lane, max_batch: int | None, min_ms: int, now_s: float) -> None:
+        """The server's wish, in a receipt."""
+        pace = self._lanes[lane]
+        most = BACKFILL_LARGEST if lane is Lane.BACKFILL else LARGEST
+        # After a 413 the limit grows again, a quarter at a time.
+        pace.limit = min(most, max_batch or most, pace.limit + max(1, pace.limit // 4))
+        pause = min_ms / 1000
+        if lane is Lane.BACKFILL:
+            pause = max(pause, BACKFILL_PAUSE_S)
+        pace.not_before_s = now_s + pause
+
+    def halve(self, lane: Lane) -> bool:
+        """The batch was too large: half of it. False if it was one row."""
+        pace = self._lanes[lane]
+        if pace.limit == 1:
+            return False
+        pace.limit = max(1, pace.limit // 2)
+        return True
+
+    def pause(self, seconds: float, now_s: float) -> None:
+        """Nothing is sent for a while."""
+        self._not_before_s = now_s + seconds

@@ -1,0 +1,158 @@
+"""The single writer: one thread owns the store; tasks are grouped into transactions; effects follow the
+commit.
+
+A group is what arrives within GROUP_MS of its first task, at most GROUP_ROWS; somebody who waits for an
+answer ends it at once. A store that can't be written (disk full) acknowledges nothing: devices and server
+send again.
+"""
+
+import logging
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TypeVar
+
+from gateway.effects import Effects
+from gateway.errors import GatewayError, StoreError
+
+GROUP_MS = 50
+GROUP_ROWS = 500
+QUEUED = 10_000
+"""Tasks that may wait; a message beyond is dropped, unacknowledged, and comes again."""
+RETRY_S = 1.0
+
+Task = Callable[[Effects], object]
+Result = TypeVar("Result")
+log = logging.getLogger("gateway.writer")
+
+
+class _Job:
+    def __init__(self, task: Task, future: "Future[object] | None") -> None:
+        self.task = task
+        self.future = future
+        self.outcome: object = None
+        self.error: Exception | None = None
+
+
+class Writer:
+    """Runs tasks in transactions. `carry_out` gets the effects of a committed group, on this thread."""
+
+    def __init__(
+        self,
+        database: sqlite3.Connection,
+        new_effects: Callable[[], Effects],
+        carry_out: Callable[[Effects], None],
+        rolled_back: Callable[[], None],
+    ) -> None:
+        self._database = database
+        self._new_effects = new_effects
+        self._carry_out = carry_out
+        self._rolled_back = rolled_back
+        self._queue: queue.Queue[_Job | None] = queue.Queue(QUEUED)
+        self._closed = False
+        self.thread = threading.Thread(target=self._run, name="writer", daemon=True)
+        self.failed_groups = 0
+
+    def start(self) -> None:
+        """Start the thread."""
+        self.thread.start()
+
+    def stop(self) -> None:
+        """Finish what is queued, then end the thread."""
+        self._closed = True
+        self._queue.put(None)
+        self.thread.join()
+
+    def offer(self, task: Task) -> bool:
+        """Queue a task nobody waits for; False if the queue is full."""
+        if self._closed:
+            return False
+        try:
+            self._queue.put_nowait(_Job(task, None))
+        except queue.Full:
+            return False
+        return True
+
+    def post(self, task: Task) -> None:
+        """Queue a task that must not be dropped; waits for room."""
+        self._queue.put(_Job(task, None))
+
+    def call(self, task: Callable[[Effects], Result]) -> Result:
+        """Run a task and wait until it is on disk; its result. Raises what it raised, or StoreError."""
+        if self._closed:
+            raise StoreError("the gateway is stopping")
+        future: Future[object] = Future()
+        self._queue.put(_Job(task, future))
+        return future.result()  # type: ignore[return-value]
+
+    @property
+    def queued(self) -> int:
+        """Tasks waiting."""
+        return self._queue.qsize()
+
+    def _run(self) -> None:
+        going = True
+        while going:
+            jobs, going = self._group()
+            if jobs and not self._transact(jobs):
+                time.sleep(RETRY_S)
+
+    def _group(self) -> tuple[list[_Job], bool]:
+        jobs: list[_Job] = []
+        deadline = 0.0
+        while len(jobs) < GROUP_ROWS:
+            try:
+                job = self._queue.get(timeout=max(0.0, deadline - time.monotonic()) if jobs else None)
+            except queue.Empty:
+                break
+            if job is None:
+                return jobs, False
+            if not jobs:
+                deadline = time.monotonic() + GROUP_MS / 1000
+            jobs.append(job)
+            if job.future is not None:
+                break
+        return jobs, True
+
+    def _transact(self, jobs: list[_Job]) -> bool:
+        effects = self._new_effects()
+        try:
+            self._database.execute("BEGIN IMMEDIATE")
+            for job in jobs:
+                self._one(job, effects)
+            self._database.execute("COMMIT")
+        except sqlite3.Error as error:
+            self.failed_groups += 1
+            log.critical("store not written", extra={"error": str(error), "tasks": len(jobs)})
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")
+            self._rolled_back()
+            for job in jobs:
+                if job.future is not None:
+                    job.future.set_exception(StoreError(f"the store can't be written: {error}"))
+            return False
+        self._carry_out(effects)
+        for job in jobs:
+            if job.future is not None:
+                if job.error is not None:
+                    job.future.set_exception(job.error)
+                else:
+                    job.future.set_result(job.outcome)
+        return True
+
+    def _one(self, job: _Job, effects: Effects) -> None:
+        """Run one task inside the group; one that raises an error of ours leaves nothing behind."""
+        if job.future is None:
+            job.task(effects)
+            return
+        self._database.execute("SAVEPOINT task")
+        try:
+            job.outcome = job.task(effects)
+        except GatewayError as error:
+            self._database.execute("ROLLBACK TO task")
+            self._rolled_back()
+            job.error = error
+        self._database.execute("RELEASE task")
