@@ -10,7 +10,7 @@ world.
         wall.reset()                               # the processor starts again, the chips keep their
         registers
 
-The interpreter is `micropython` beside this Python; its heap is limited as on the board. Each controller has
+Its heap is limited as on the board. Each controller has
 a folder: `flash.bin` (its flash; made if it is not there), `console.log` (all it prints). Another program
 than the firmware runs with `Fleet(…, program=Path("script.py"))`: a MicroPython script that finds the
 stand-ins, and `firmware`, on its path.
@@ -22,15 +22,16 @@ import asyncio
 import ctypes
 import json
 import os
+import shutil
 import signal
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from simulator.compiled import BOARDS, build
+from simulator.parts.interpreter import compile_firmware, micropython_command
+from simulator.parts.places import ROOT
 from simulator.world.board import HARD_RESET
 from simulator.world.flash import Cut, Flash
 from simulator.world.world import World
@@ -40,6 +41,10 @@ HEAP = "160k"
 
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+FIRMWARE = ROOT / "firmware"
+BOARDS = ROOT / "simulator" / "boards"
 
 
 class ControllerError(Exception):
@@ -64,14 +69,6 @@ def identity(site: str, device: str, board: str, broker_port: int, psk: str, key
     return Identity(site, device, board, "127.0.0.1", broker_port, psk, key)
 
 
-def interpreter() -> Path:
-    """The MicroPython of this environment. ControllerError if there is none."""
-    path = Path(sys.executable).parent / "micropython"
-    if not path.exists():
-        raise ControllerError(f"{path} is not there: the environment has no MicroPython")
-    return path
-
-
 async def make_flash(path: Path, who: Identity) -> None:
     """A flash as it leaves the factory. ControllerError."""
     half = path.with_suffix(".half")
@@ -80,7 +77,7 @@ async def make_flash(path: Path, who: Identity) -> None:
     paper.touch(mode=0o600)
     paper.write_text(json.dumps(asdict(who)))
     process = await asyncio.create_subprocess_exec(
-        str(interpreter()),
+        *micropython_command(),
         str(BOARDS / "make_flash.py"),
         str(half),
         str(paper),
@@ -233,9 +230,7 @@ class Controller:
             }
             with (self.folder / "console.log").open("ab") as console:
                 process = await asyncio.create_subprocess_exec(
-                    str(interpreter()),
-                    "-X",
-                    f"heapsize={HEAP}",
+                    *micropython_command(HEAP),
                     str(self._program),
                     env=environment,
                     cwd=self.folder,
@@ -261,18 +256,30 @@ class Controller:
 
 
 class Fleet:
-    """The controllers of a world. `folder` holds a folder for each."""
+    """The controllers of a world. `folder` holds a folder for each, and the compiled code.
+
+    Entering compiles what has changed: CompileError, LookupError (`simulator.parts.interpreter`).
+    """
 
     def __init__(self, world: World, folder: Path, *, program: Path | None = None) -> None:
-        built = build()
         self._world = world
         self._folder = folder
-        self._program = program or built / "main.py"
-        self._search_path = f"{built / 'boards'}:{built}:.frozen"
+        self._program = program
         self._controllers: dict[str, Controller] = {}
 
     async def __aenter__(self) -> Self:
+        await asyncio.to_thread(self._compile)
         return self
+
+    @property
+    def code(self) -> Path:
+        """Where the compiled files lie: `main.py`, `firmware/**.mpy`, `boards/*.mpy`."""
+        return self._folder / "code"
+
+    def _compile(self) -> None:
+        compile_firmware(FIRMWARE, self.code / "firmware")
+        compile_firmware(BOARDS, self.code / "boards")
+        shutil.copyfile(FIRMWARE / "main.py", self.code / "main.py")
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -287,11 +294,13 @@ class Fleet:
         return iter(self._controllers.values())
 
     async def add(self, name: str, who: Identity) -> Controller:
-        """Put a controller in its place, without power; a flash is kept. ControllerError."""
+        """Put a controller in its place, without power; a flash is kept. ControllerError, LookupError."""
         folder = self._folder / name
         folder.mkdir(parents=True, exist_ok=True)
         if not (folder / "flash.bin").exists():
             await make_flash(folder / "flash.bin", who)
-        controller = Controller(self._world, name, folder, self._program, self._search_path)
+        program = self._program or self.code / "main.py"
+        path = f"{self.code / 'boards'}:{self.code}:.frozen"
+        controller = Controller(self._world, name, folder, program, path)
         self._controllers[name] = controller
         return controller
