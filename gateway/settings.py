@@ -11,7 +11,7 @@ from gateway.errors import SettingsError
 
 _PATHS = ("token_file", "store", "broker_dir", "broker_pid_file", "devices_file")
 _REQUIRED = ("site", "server_url", *_PATHS, "broker", "tls_listen")
-_OPTIONAL = ("persist_dir",)
+_OPTIONAL = ("persist_dir", "broker_listen")
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,9 @@ class Settings:
     store: Path
     """The one SQLite file."""
     broker: Address
-    """The gateway's own listener, for this host alone."""
+    """Where the gateway finds its broker."""
+    broker_listen: Address
+    """The broker's listener for the gateway, for this host alone; the same unless something stands between."""
     broker_dir: Path
     """Folder of the generated broker files."""
     tls_listen: Address
@@ -78,12 +80,14 @@ def read(path: Path) -> Settings:
     base = path.resolve().parent
     store = base / values["store"]
     persist = table.get("persist_dir")
+    listen = table.get("broker_listen", values["broker"])
     return Settings(
         site=values["site"],
         server_url=values["server_url"].rstrip("/"),
         token_file=base / values["token_file"],
         store=store,
         broker=_address(path, "broker", values["broker"]),
+        broker_listen=_address(path, "broker_listen", str(listen)),
         broker_dir=base / values["broker_dir"],
         tls_listen=_address(path, "tls_listen", values["tls_listen"]),
         broker_pid_file=base / values["broker_pid_file"],

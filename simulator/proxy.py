@@ -63,6 +63,11 @@ class Link:
         """Connections through the link now."""
         return len(self._pairs)
 
+    @property
+    def is_up(self) -> bool:
+        """Whether new connections pass, in both directions."""
+        return not self._is_cut and all(gate.is_set() for gate in self._open.values())
+
     def cut(self) -> None:
         """Break every connection and refuse new ones."""
         self._is_cut = True

@@ -93,7 +93,7 @@ def configuration(settings: Settings, files: Files, is_root: bool) -> str:
         f"acl_file {files.rights}",
         "",
         # Here the gateway may take a client id over: that is how a revoked device's open session is ended.
-        f"listener {settings.broker.port} {settings.broker.host}",
+        f"listener {settings.broker_listen.port} {settings.broker_listen.host}",
         "allow_anonymous false",
         f"password_file {files.passwords}",
         f"acl_file {files.rights}",
