@@ -256,13 +256,16 @@ class Controller:
 
 
 class Fleet:
-    """The controllers of a world. `folder` holds a folder for each, and the compiled code.
+    """The controllers of a world. `folder` holds a folder for each, and the compiled code; `firmware`: its sources.
 
     Entering compiles what has changed: CompileError, LookupError (`simulator.parts.interpreter`).
     """
 
-    def __init__(self, world: World, folder: Path, *, program: Path | None = None) -> None:
+    def __init__(
+        self, world: World, folder: Path, *, program: Path | None = None, firmware: Path = FIRMWARE
+    ) -> None:
         self._world = world
+        self._firmware = firmware
         self._folder = folder
         self._program = program
         self._controllers: dict[str, Controller] = {}
@@ -277,7 +280,7 @@ class Fleet:
         return self._folder / "code"
 
     def _compile(self) -> None:
-        compile_firmware(FIRMWARE, self.code / "firmware")
+        compile_firmware(self._firmware, self.code / "firmware")
         compile_firmware(BOARDS, self.code / "boards")
         shutil.copyfile(FIRMWARE / "main.py", self.code / "main.py")
 

@@ -63,15 +63,26 @@ class GatewayFiles:
 
     folder: Path
     settings: Path
-    local_port: int
+    broker_port: int
     tls_port: int
     pid_file: Path
 
 
 def write_gateway(
-    folder: Path, site: str, server_port: int, token: str, psks: dict[str, str], local_port: int, tls_port: int
+    folder: Path,
+    site: str,
+    server_port: int,
+    token: str,
+    psks: dict[str, str],
+    broker_port: int,
+    heard_port: int,
+    tls_port: int,
 ) -> GatewayFiles:
-    """`gateway.toml`, token and devices files of one site. `server_port`: where this gateway finds the server."""
+    """`gateway.toml`, token and devices files of one site.
+
+    `server_port`: where this gateway finds the server. `broker_port`: where the broker listens for the gateway; the
+    gateway reaches it through `heard_port`, where somebody listens in.
+    """
     folder.mkdir(mode=0o700)
     write_private(folder / "token", token + "\n")
     write_private(folder / "devices.json", json.dumps(psks))
@@ -84,7 +95,8 @@ def write_gateway(
                 "server_url": f"http://{LOOPBACK}:{server_port}",
                 "token_file": "token",
                 "store": "gateway.db",
-                "broker": f"{LOOPBACK}:{local_port}",
+                "broker": f"{LOOPBACK}:{heard_port}",
+                "broker_listen": f"{LOOPBACK}:{broker_port}",
                 "broker_dir": "broker",
                 "tls_listen": f"{LOOPBACK}:{tls_port}",
                 "broker_pid_file": str(pid_file),
@@ -93,4 +105,4 @@ def write_gateway(
             }
         ),
     )
-    return GatewayFiles(folder, settings, local_port, tls_port, pid_file)
+    return GatewayFiles(folder, settings, broker_port, tls_port, pid_file)

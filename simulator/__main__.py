@@ -1,0 +1,64 @@
+"""`python -m simulator demo`: the whole system on simulated sites, the story, then a playground."""
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+
+from simulator.orchestrator.demo import demo
+from simulator.orchestrator.processes import ProcessError
+from simulator.orchestrator.runfolder import RunError
+from simulator.story.sabotage import SABOTAGES
+from simulator.story.steps import STEPS
+
+SCENARIOS = Path(__file__).parent / "scenarios"
+
+
+def _arguments(words: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="./loquet", description="Simulated sites under the real programs.", allow_abbrev=False
+    )
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    play = verbs.add_parser("demo", help="start everything, play the story, stay up for exploring")
+    play.add_argument("--once", action="store_true", help="end after the story; status 0 only if every step held")
+    play.add_argument("--no-story", action="store_true", help="only start everything and stay up")
+    play.add_argument("--scenario", type=Path, default=SCENARIOS / "demo.toml", help="site file to simulate")
+    play.add_argument("--port", type=int, default=8400, help="first of two ports: pages, then the simulated wall")
+    play.add_argument(
+        "--steps",
+        type=lambda text: [int(number) for number in text.split(",")],
+        default=[],
+        help="only these steps of the story (and those they need), as 1,2,7",
+    )
+    play.add_argument("--seed", type=int, default=1, help="seed of everything random in the world")
+    play.add_argument(
+        "--sabotage",
+        choices=sorted(SABOTAGES),
+        help="break one named thing: the story must then fail, and name the step",
+    )
+    verbs.add_parser("steps", help="list the story's steps and the sabotages")
+    return parser.parse_args(words)
+
+
+def main(words: list[str]) -> int:
+    """The exit status: 0 held, 1 a step failed, 2 could not start, 130 ended by Ctrl-C before the story's
+    end.
+    """
+    arguments = _arguments(words)
+    if arguments.verb == "steps":
+        for step in STEPS:
+            print(f"{step.number}  {step.title}")
+        for name, sabotage in sorted(SABOTAGES.items()):
+            print(f"--sabotage {name:<24} fails step {sabotage.step}: {sabotage.description}")
+        return 0
+    try:
+        return asyncio.run(demo(arguments))
+    except (RunError, ProcessError) as error:
+        print(f"loquet: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

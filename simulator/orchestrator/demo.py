@@ -1,0 +1,107 @@
+"""`./loquet demo`: checks, starts, plays the story, stays up; ends everything it started, however it ends."""
+
+import argparse
+import asyncio
+import signal
+import time
+from pathlib import Path
+
+from simulator.orchestrator.playground import playground
+from simulator.orchestrator.runfolder import RunError, require_port, run_folder
+from simulator.orchestrator.stage import Stage
+from simulator.parts import find_parts
+from simulator.parts.places import PRIVATE
+from simulator.story import runner
+from simulator.story.sabotage import SABOTAGES
+from simulator.story.steps import STEPS
+
+NEEDED = ("broker", "interpreter", "compiler")
+
+
+def say(text: str) -> None:
+    """One line for the person at the terminal, at once."""
+    print(text, flush=True)
+
+
+async def demo(arguments: argparse.Namespace) -> int:
+    """Exit status of the demo. Raises RunError or ProcessError, each a line for the terminal, if it can't start."""
+    _check(arguments.scenario)
+    ending = _ends_on_signals()
+    with run_folder(PRIVATE) as folder:
+        page_port = require_port(arguments.port + 1, "the simulated wall")
+        require_port(arguments.port, "the server's pages")
+        work = asyncio.create_task(_run(arguments, folder, page_port))
+        stop = asyncio.create_task(ending.wait())
+        await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
+        if not work.done():
+            say("ending everything …")
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+            return 130
+        stop.cancel()
+        return work.result()
+
+
+def _check(scenario: Path) -> None:
+    if not scenario.is_file():
+        raise RunError(f"there is no scenario file {scenario}")
+    parts = find_parts()
+    for part in NEEDED:
+        missing = parts.lacks(part)
+        if missing is not None:
+            raise RunError(str(missing))
+
+
+def _ends_on_signals() -> asyncio.Event:
+    ending = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, ending.set)
+    return ending
+
+
+async def _run(arguments: argparse.Namespace, folder: Path, page_port: int) -> int:
+    sabotage = SABOTAGES.get(arguments.sabotage) if arguments.sabotage else None
+    say(f"Loquet, simulated: {arguments.scenario.name}" + (f", sabotaged: {sabotage.name}" if sabotage else ""))
+    breakage = sabotage.breakage if sabotage is not None else None
+    async with Stage(folder, arguments.scenario, arguments.port, arguments.seed, say, breakage) as stage:
+        _say_delays(stage)
+        async with playground(stage, page_port) as address:
+            status = 0
+            if not arguments.no_story:
+                status = await _story(stage, arguments, sabotage)
+            if arguments.once:
+                return status
+            await _say_addresses(stage, address)
+            await asyncio.Event().wait()
+            return status
+
+
+def _say_delays(stage: Stage) -> None:
+    zones = [zone for site in stage.document["sites"] for c in site["controllers"] for zone in c.get("zones", [])]
+    delays = sorted({zone["delay_s"] for zone in zones})
+    say(
+        f"  breach after {'/'.join(map(str, delays))} s over the limit here (a farm's own: 1800 s); rooms live "
+        f"{next(iter(stage.world.boards.values())).zones and 'faster than people' or ''}".rstrip()
+    )
+
+
+async def _story(stage: Stage, arguments: argparse.Namespace, sabotage: object) -> int:
+    story = runner.Story(stage, said=say)
+    started = time.monotonic()
+    failed = await runner.play(story, runner.selection(STEPS, arguments.steps))
+    say("Figures of this run:")
+    story.print_figures()
+    if failed is None:
+        say(f"The story held, {time.monotonic() - started:.1f} s.")
+        return 0
+    say(f"The story failed at step {failed}.")
+    return 1
+
+
+async def _say_addresses(stage: Stage, wall: str) -> None:
+    say("")
+    say(f"  the wall and the rooms, to touch   {wall}")
+    for person in [*stage.document.get("people", []), *stage.document.get("producers", [])]:
+        say(f"  {person['name']:<34} {await stage.login_link(person['email'])}")
+    say("  (each link logs in once) Ctrl-C ends everything.")
