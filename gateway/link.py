@@ -119,6 +119,7 @@ class Link:
         )
         client.username_pw_set(self._username, self._password)
         client.connect_timeout = 5.0
+        client.on_socket_open = _without_delay
         client.on_connect = self._on_connect
         client.on_message = self._on_message
         self.beat = time.monotonic()
@@ -171,6 +172,12 @@ class Link:
 
     def _on_message(self, _client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
         self._heard(message.topic, bytes(message.payload), message.retain)
+
+
+def _without_delay(_client: mqtt.Client, _data: object, sock: object) -> None:
+    """Small messages leave at once: a command must not wait for the acknowledgement of the one before (Nagle)."""
+    if isinstance(sock, socket.socket):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _must(code: MQTTErrorCode) -> None:

@@ -75,6 +75,7 @@ def configuration(settings: Settings, files: Files, is_root: bool) -> str:
         "log_type notice",
         "connection_messages false",
         "sys_interval 0",
+        "set_tcp_nodelay true",
         f"max_packet_size {LARGEST_PACKET}",
         "max_queued_messages 1000",
         "max_inflight_messages 20",
