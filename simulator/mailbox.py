@@ -19,7 +19,8 @@ LOOPBACK = "127.0.0.1"
 KEPT = 1000
 """Mails kept; a demo left up for days stays bounded."""
 LARGEST_BYTES = 2_000_000
-_LINK = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)\]]")
+LINK = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)\]]")
+"""An address in a mail's text, without the full stop after it."""
 
 
 class MailboxError(Exception):
@@ -40,7 +41,7 @@ class Mail:
     @property
     def links(self) -> list[str]:
         """The addresses in the text, in order."""
-        return _LINK.findall(self.text)
+        return LINK.findall(self.text)
 
     def to(self, address: str) -> bool:
         """Whether the mail was sent to this address (case does not matter)."""

@@ -68,6 +68,11 @@ class Link:
         """Whether new connections pass, in both directions."""
         return not self._is_cut and all(gate.is_set() for gate in self._open.values())
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether connections are broken and refused."""
+        return self._is_cut
+
     def cut(self) -> None:
         """Break every connection and refuse new ones."""
         self._is_cut = True
