@@ -100,8 +100,8 @@ OPTIONAL: dict[str, dict[str, tuple[type, ...]]] = {
     "applied": {"dg": _TEXT, "cnt": _INT, "r": _TEXT},
     "lock": {"r": _TEXT},
     "cmd": {"op": _TEXT, "r": _TEXT, "d": _INT, "o": _TEXT, "st1": _TEXT},
-    "block": {"v": _INT},
-    "alarm": {"z": _TEXT, "d": _INT, "v": _INT, "p": _INT},
+    "block": {"val": _INT},
+    "alarm": {"z": _TEXT, "d": _INT, "val": _INT, "p": _INT},
 }
 """`boot`: cause, firmware, previous boot's last event and reading seq, interval of readings that may be
 missing (Unix s, 0 if unknown). `gap`: numbers `f`..`n` will never come, reason. `applied`: "cfg" or
@@ -109,9 +109,9 @@ missing (Unix s, 0 if unknown). `gap`: numbers `f`..`n` will never come, reason.
 `lock`: outcome after `x` tries. `door`: 1 open, 0 closed, `x` 1 if nobody asked for it. `after`: a contact
 cycle ended: item sensor and result, load concerned (0 none). `cmd`: a command's result (`st1`: the first
 result, in answer to a duplicate). `block`/`release`: a zone's doors (z) or all (z ""). `alarm`: kind, 1
-start 0 end. `r`: period start (Unix s, 0 unknown) and length s, rows [zone, probe no, min, mean, max,
-samples, health] in hundredths of a degree; a row without samples has three zeros and 0 samples, which are
-no temperature.
+start 0 end; `val` of an alarm or a block: hundredths of a degree. `r`: period start (Unix s, 0 unknown) and
+length s, rows [zone, probe no, min, mean, max, samples, health] in hundredths of a degree; a row without
+samples has three zeros and 0 samples, which are no temperature.
 """
 
 _COMMON: dict[str, tuple[type, ...]] = {

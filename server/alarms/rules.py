@@ -201,7 +201,7 @@ def _from_alarm(device: str, record: Mapping[str, object]) -> list[Change]:
     kind = str(record["a"])
     if kind not in RULES:
         return []
-    value = record.get("v")
+    value = record.get("val")
     subject = Subject(
         device,
         zone=str(record.get("z", "")) if "d" not in record else "",
@@ -214,7 +214,7 @@ def _from_alarm(device: str, record: Mapping[str, object]) -> list[Change]:
 def _breach(device: str, record: Mapping[str, object], *, begins: bool) -> list[Change]:
     if record["r"] not in (WARM, COLD, "temperature", BREACH):
         return []
-    value = record.get("v")
+    value = record.get("val")
     return [
         Change(
             BREACH,
