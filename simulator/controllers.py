@@ -1,19 +1,16 @@
-"""Controllers: the firmware's compiled files under a real MicroPython, one process each, on the boards of a
-world.
+"""Controllers: the firmware's compiled files under a real MicroPython, one process each, on a world's boards.
 
     async with World(site_file, seed=1) as world, Fleet(world, folder) as fleet:
         wall = await fleet.add("wall-1", identity("ferme", "wall-1", "locker-bank", 8884, psk, key))
         wall.power(True)
         ...
-        wall.cut_at_flash_write(7, torn=True)      # SIGKILL in the middle of the 7th program or erase from
-        now wall.power(True)                           # it comes back when somebody restores the power
-        wall.reset()                               # the processor starts again, the chips keep their
-        registers
+        wall.cut_at_flash_write(7, torn=True)  # SIGKILL in the middle of the 7th program or erase from now
+        wall.power(True)  # it comes back when somebody restores the power
+        wall.reset()  # the processor starts again, the chips keep their registers
 
-Its heap is limited as on the board. Each controller has
-a folder: `flash.bin` (its flash; made if it is not there), `console.log` (all it prints). Another program
-than the firmware runs with `Fleet(…, program=Path("script.py"))`: a MicroPython script that finds the
-stand-ins, and `firmware`, on its path.
+Each controller has a folder: `flash.bin` (its flash; made if it is not there), `console.log` (all it prints).
+Its heap is limited as on the board. Another program than the firmware runs with `Fleet(..., program=path)`: a
+MicroPython script that finds the stand-ins, and `firmware`, on its path.
 
 A process can't outlive this one: it is killed with its parent, and ends when the world's socket closes.
 """

@@ -1,13 +1,14 @@
-"""Links between parts, as TCP proxies that no part is told of: cut, silent, slow, in slices, half open, held
-and let go.
+"""Links between parts, as TCP proxies that no part is told of: cut, silent, slow, in slices, half open, held.
 
-    async with Link("wall-1 to broker", target_port=8884) as link:      # link.port is what the part is given
-        link.cut()            # connections break, new ones are refused: a switched-off switch
+    async with Link("wall-1 to broker", target_port=8884) as link:  # link.port is what the part is given
+        link.cut()  # connections break, new ones are refused: a switched-off switch
         link.mend()
-        link.silence()        # nothing passes, nobody is told: a pulled cable; `mend` lets what was sent
-        arrive link.hold("down")     # one direction waits: towards who connected ("down") or towards the
-        target ("up") link.release() link.half_open()      # the target sees the connection end, who connected
-        sees nothing at all link.delay_s = 0.3 link.slice_bytes = 1
+        link.silence()  # nothing passes, nobody is told: a pulled cable; `mend` lets what was sent arrive
+        link.hold("down")  # one direction waits: "down" is towards who connected, "up" towards the target
+        link.release()
+        link.half_open()  # the target sees the connection end, who connected sees nothing at all
+        link.delay_s = 0.3
+        link.slice_bytes = 1
 """
 
 import asyncio
