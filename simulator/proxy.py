@@ -1,14 +1,14 @@
 """Links between parts, as TCP proxies that no part is told of: cut, silent, slow, in slices, half open, held.
 
-    async with Link("wall-1 to broker", target_port=8884) as link:  # link.port is what the part is given
-        link.cut()  # connections break, new ones are refused: a switched-off switch
-        link.mend()
-        link.silence()  # nothing passes, nobody is told: a pulled cable; `mend` lets what was sent arrive
-        link.hold("down")  # one direction waits: "down" is towards who connected, "up" towards the target
-        link.release()
-        link.half_open()  # the target sees the connection end, who connected sees nothing at all
-        link.delay_s = 0.3
-        link.slice_bytes = 1
+async with Link("wall-1 to broker", target_port=8884) as link:  # link.port is what the part is given
+    link.cut()  # connections break, new ones are refused: a switched-off switch
+    link.mend()
+    link.silence()  # nothing passes, nobody is told: a pulled cable; `mend` lets what was sent arrive
+    link.hold("down")  # one direction waits: "down" is towards who connected, "up" towards the target
+    link.release()
+    link.half_open()  # the target sees the connection end, who connected sees nothing at all
+    link.delay_s = 0.3
+    link.slice_bytes = 1
 """
 
 import asyncio
@@ -107,23 +107,31 @@ class Link:
             pair.break_off()
         self.release()
 
+    def _refuses(self) -> bool:
+        return self._is_cut
+
     def _break_all(self) -> None:
         for pair in list(self._pairs):
             pair.break_off()
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        if task is not None:
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.get_running_loop().create_task(self._carry(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        if self._is_cut:
+        if self._refuses():
             writer.transport.abort()
             return
         try:
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.target_port)
         except OSError:
             writer.transport.abort()  # the target is down: who connected learns it as it would without us
+            return
+        if self._refuses():  # it was cut meanwhile
+            writer.transport.abort()
+            far_writer.transport.abort()
             return
         pair = _Pair(writer, far_writer)
         self._pairs.add(pair)

@@ -18,7 +18,9 @@ def highest(space: Space, hours: float) -> float:
 
 
 @pytest.mark.parametrize(("build", "limit"), [(CHILLED, 4.0), (FROZEN, -18.0)])
-def test_a_working_room_stays_within_its_legal_limit_for_a_day_with_defrosts(build: Build, limit: float) -> None:
+def test_a_working_room_stays_within_its_legal_limit_for_a_day_with_defrosts(
+    build: Build, limit: float
+) -> None:
     space = Space(build)
     assert highest(space, 24) < limit - 0.2
     assert abs(space.air_c - build.setpoint_c) < 3
@@ -37,7 +39,10 @@ def test_without_compressor_it_warms_past_the_limit_within_hours(build: Build, l
 
 
 def test_an_open_door_warms_faster_and_goods_lag_behind() -> None:
-    shut, ajar = Space(CHILLED, compressor_works=False), Space(CHILLED, compressor_works=False, door_open=True)
+    shut, ajar = (
+        Space(CHILLED, compressor_works=False),
+        Space(CHILLED, compressor_works=False, door_open=True),
+    )
     shut.step(600)
     ajar.step(600)
     assert ajar.air_c > shut.air_c + 2
