@@ -20,6 +20,7 @@ from server.foundation.errors import Conflict, NotFound, Unprocessable
 from server.foundation.outbox import send_mail
 from server.gateways.dispatch import Item
 from server.lockers.models import Controller, Site, Zone
+from server.people.logins import Signed
 from server.people.models import MANAGER, Person
 
 LATE = timedelta(minutes=10)
@@ -105,7 +106,7 @@ def _close_if_due(session: Session, context: Context, alarm: Alarm) -> None:
     audit(session, context, "system", "alarm.closed", f"alarm:{alarm.id}", {"kind": alarm.kind})
 
 
-def acknowledge(session: Session, context: Context, alarm_id: str, person: Person, comment: str) -> Alarm:
+def acknowledge(session: Session, context: Context, alarm_id: str, person: Signed, comment: str) -> Alarm:
     """A named person takes note, with what they saw or did. NotFound, Conflict (already), Unprocessable (no
     comment).
     """
@@ -113,7 +114,9 @@ def acknowledge(session: Session, context: Context, alarm_id: str, person: Perso
     if alarm is None:
         raise NotFound("There is no such alarm")
     if alarm.acknowledged_at is not None:
-        raise Conflict(f"{alarm.acknowledged_by} has already acknowledged this alarm", code="acknowledged")
+        raise Conflict(
+            f"{alarm.acknowledged_by} has already acknowledged this alarm", code="acknowledged-already"
+        )
     if not comment.strip():
         raise Unprocessable("Say what you saw or did", code="comment-missing")
     alarm.acknowledged_at = context.clock.now()
@@ -122,7 +125,7 @@ def acknowledge(session: Session, context: Context, alarm_id: str, person: Perso
     audit(
         session,
         context,
-        f"person:{person.id}",
+        person.actor,
         "alarm.acknowledged",
         f"alarm:{alarm.id}",
         {"kind": alarm.kind, "comment": alarm.comment},

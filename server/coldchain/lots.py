@@ -14,14 +14,14 @@ from server.foundation.audit import record as audit
 from server.foundation.context import Context
 from server.foundation.errors import Conflict, NotFound, Unprocessable
 from server.lockers.models import Controller, Zone
-from server.people.models import Person
+from server.people.logins import Signed
 
 ROOM = "room"
 MOST = 100_000
 
 
 def create(
-    session: Session, context: Context, person: Person, product_id: str, quantity: int, use_by: date
+    session: Session, context: Context, person: Signed, product_id: str, quantity: int, use_by: date
 ) -> Lot:
     """A new lot, not yet placed. NotFound (product), Unprocessable (quantity, or a use-by date that has
     passed).
@@ -46,7 +46,7 @@ def create(
     audit(
         session,
         context,
-        f"person:{person.id}",
+        person.actor,
         "lot.created",
         f"lot:{lot.id}",
         {"product": product.id, "quantity": quantity, "use_by": use_by.isoformat()},
@@ -76,7 +76,7 @@ def refusal(session: Session, lot: Lot, room: Zone) -> str:
     return ""
 
 
-def place(session: Session, context: Context, person: Person, lot_id: str, zone_id: int) -> Lot:
+def place(session: Session, context: Context, person: Signed, lot_id: str, zone_id: int) -> Lot:
     """Loads a lot into a room. NotFound; Conflict `room-breached` or `room-too-warm-for-product`."""
     lot = session.get(Lot, lot_id)
     room = session.get(Zone, zone_id)
@@ -93,7 +93,7 @@ def place(session: Session, context: Context, person: Person, lot_id: str, zone_
     audit(
         session,
         context,
-        f"person:{person.id}",
+        person.actor,
         "lot.placed",
         f"lot:{lot.id}",
         {"room": f"{room.controller_id}/{room.key}"},

@@ -1,4 +1,6 @@
-"""Texts on screens and in mails: French is the message id, `en.po` the complete English. Imports nothing of ours."""
+"""Texts on screens and in mails: French is the message id, `en.po` the complete English. Imports nothing of
+ours.
+"""
 
 import gettext
 import io
@@ -32,7 +34,9 @@ def translate(language: str, message: str, **values: object) -> str:
 
 
 def choose(asked: str | None, remembered: str | None, accept: str | None) -> str:
-    """The language to show: the one asked for, else the one remembered, else the browser's first we have, else French."""
+    """The language to show: the one asked for, else the one remembered, else the browser's first we have,
+    else French.
+    """
     for wish in (asked, remembered):
         if wish in LANGUAGES:
             return str(wish)

@@ -33,13 +33,6 @@ class _Scale:
         return HEIGHT - BOTTOM - (value - self.low) / (self.high - self.low) * (HEIGHT - TOP - BOTTOM)
 
 
-def degrees(value: int, language: str = "fr", digits: int = 1) -> str:
-    """Hundredths of a degree for people: `3,6 °C` in French, `3.6 °C` in English; a true minus sign."""
-    text = f"{abs(value) / 100:.{digits}f}"
-    sign = "−" if value < 0 and float(text) != 0 else ""
-    return f"{sign}{text if language == 'en' else text.replace('.', ',')}\u00a0°C"
-
-
 def _bounds(rows: Sequence[Span], limits: Sequence[int]) -> tuple[int, int]:
     values = [row.low for row in rows] + [row.high for row in rows] + list(limits)
     low, high = min(values, default=0), max(values, default=800)
@@ -160,3 +153,32 @@ def draw(
         )
     parts.append("</svg>")
     return Markup("".join(parts))  # every word above was escaped, every number formatted here
+
+
+def spark(rows: Sequence[Span], window: tuple[int, int], limit: int) -> Markup:
+    """A zone's last hours as a line without axes, with the legal limit; decoration, the figures stand beside
+    it.
+    """
+    if not rows:
+        return Markup('<svg class="spark" viewBox="0 0 300 44" aria-hidden="true"></svg>')
+    drawn = thin(rows, 150)
+    low = min([row.mean for row in drawn] + [limit]) - 40
+    high = max([row.mean for row in drawn] + [limit]) + 40
+    width = max(window[1] - window[0], 1)
+
+    def y(value: int) -> float:
+        return 42 - (value - low) / (high - low) * 40
+
+    parts = [
+        '<svg class="spark" viewBox="0 0 300 44" preserveAspectRatio="none" aria-hidden="true">',
+        f'<line class="limit" x1="0" x2="300" y1="{y(limit):.1f}" y2="{y(limit):.1f}"/>',
+    ]
+    for group in runs(drawn):
+        points = [
+            f"{(at - window[0]) / width * 300:.1f},{y(row.mean):.1f}"
+            for row in group
+            for at in (row.at, row.at + row.length)
+        ]
+        parts.append(f'<polyline class="mean" points="{" ".join(points)}"/>')
+    parts.append("</svg>")
+    return Markup("".join(parts))  # numbers only
