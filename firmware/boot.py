@@ -10,7 +10,7 @@ import machine
 import vfs
 
 from firmware import pins
-from firmware.drivers.flash import RawPartition
+from firmware.services.storage import RawPartition
 
 DATA = "/data"
 
@@ -27,26 +27,27 @@ def safe_outputs() -> None:
         machine.Pin(number, machine.Pin.OUT, value=0)
 
 
-def partition(label: str) -> esp32.Partition:
-    """The data partition of that name; raises StorageError if there is none."""
+def ring(label: str) -> RawPartition:
+    """A raw partition as the journal wants it; raises StorageError if there is none of that name."""
     found = esp32.Partition.find(esp32.Partition.TYPE_DATA, label=label)
     if not found:
         raise StorageError(label)
-    return found[0]
-
-
-def ring(label: str) -> RawPartition:
-    """A raw partition as the journal wants it."""
-    return RawPartition(partition(label))
+    return RawPartition(found[0])
 
 
 def mount() -> bool:
-    """Mount the file system at /data; False if it was beyond repair and has been made anew, empty."""
-    device = partition("vfs")
+    """Mount the file system at /data; False if it was beyond repair and has been made anew, empty.
+
+    Raises StorageError if there is no partition for it.
+    """
+    found = esp32.Partition.find(esp32.Partition.TYPE_DATA, label="vfs")
+    if not found:
+        raise StorageError("vfs")
+    device = found[0]
     try:
         vfs.mount(vfs.VfsLfs2(device), DATA)
-        return True
     except OSError:
         vfs.VfsLfs2.mkfs(device)
         vfs.mount(vfs.VfsLfs2(device), DATA)
         return False
+    return True

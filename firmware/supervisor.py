@@ -36,14 +36,24 @@ _CALM_MS = 60_000
 
 
 class Heart:
-    """What a task beats in each of its rounds."""
+    """What a task beats in each of its rounds; a task that waits for orders rests."""
 
     def __init__(self) -> None:
-        self.last_ms = time.ticks_ms()
+        self._last_ms = time.ticks_ms()
+        self._resting = False
 
     def beat(self) -> None:
         """Work was done."""
-        self.last_ms = time.ticks_ms()
+        self._last_ms = time.ticks_ms()
+        self._resting = False
+
+    def rest(self) -> None:
+        """Nothing to do until somebody asks: silence is no fault."""
+        self._resting = True
+
+    def silence_ms(self) -> int:
+        """How long ago the heart beat; 0 for a resting one."""
+        return 0 if self._resting else time.ticks_diff(time.ticks_ms(), self._last_ms)
 
 
 class Entry:
@@ -59,10 +69,6 @@ class Entry:
         self.faults = 0
         self.hangs = 0
         self.backoff_ms = _BACKOFF_LEAST_MS
-
-    def silence_ms(self) -> int:
-        """How long ago the heart beat."""
-        return time.ticks_diff(time.ticks_ms(), self.heart.last_ms)
 
 
 class Supervisor:
@@ -111,7 +117,7 @@ class Supervisor:
         """Restart what hangs; True if every critical task has beaten in time."""
         fit = True
         for entry in self.table:
-            silence_ms = entry.silence_ms()
+            silence_ms = entry.heart.silence_ms()
             if silence_ms <= entry.deadline_ms:
                 continue
             if entry.critical:

@@ -26,6 +26,8 @@ _ANSWER_MS = 60
 _SILENCE_MS = 5
 """Five characters at 9600 baud: no board pauses so long inside a frame."""
 _CAP = 32
+_PULSE_MS = 600
+"""The board's own pulse is set to 500 ms; after this the coil is off."""
 _TRIES = 2
 LOCKS_MOST = 24
 
@@ -137,6 +139,8 @@ class LockBoard8a80:
             return False
         order = frame(_OPEN, self._address, channel, _FIRE)
         answer = await self._bus.ask(order, _OPEN, self._address)
+        # Also an unanswered order may have been carried out: the next coil waits for the end of this pulse.
+        await asyncio.sleep_ms(_PULSE_MS)
         return len(answer) == 5 and answer[2] == channel
 
     async def refresh(self) -> bool:

@@ -35,7 +35,7 @@ class LockBoardMcp:
         self.cuts = 0
         """Pulses that the timer or the guard had to end."""
 
-    async def setup(self) -> bool:
+    def setup(self) -> bool:
         """All coils off, then the chip's directions."""
         self._enable.value(0)
         self._chip.latch = 0
@@ -49,7 +49,7 @@ class LockBoardMcp:
 
     def _end(self) -> None:
         self._enable.value(0)
-        self._timer.deinit()
+        self._timer.stop()
         self._on = False
         self._chip.write(0)
 
@@ -73,7 +73,7 @@ class LockBoardMcp:
         self._on = True
         self._since = time.ticks_ms()
         try:
-            self._timer.init(mode=self._timer.ONE_SHOT, period=pulse_ms + 20, callback=self._cut)
+            self._timer.start(pulse_ms + 20, self._cut)
             self._enable.value(1)
             await asyncio.sleep_ms(pulse_ms)
         finally:

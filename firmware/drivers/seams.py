@@ -56,16 +56,14 @@ if TYPE_CHECKING:
             ...
 
     class CutoffTimer(Protocol):
-        """machine.Timer."""
+        """A one-shot hardware timer."""
 
-        ONE_SHOT: int
-
-        def init(self, *, mode: int, period: int, callback: "Callback") -> object:
-            """Start."""
+        def start(self, __period_ms: int, __callback: "Callback") -> None:
+            """Call once, after the period, whatever the program is doing."""
             ...
 
-        def deinit(self) -> object:
-            """Stop."""
+        def stop(self) -> None:
+            """Do not call."""
             ...
 
     class Callback(Protocol):
@@ -97,16 +95,38 @@ if TYPE_CHECKING:
     class FlashPartition(Protocol):
         """esp32.Partition."""
 
-        def readblocks(self, __block: int, __buf: bytearray, __offset: int) -> object:
+        def readblocks(self, __block: int, __buf: bytearray | memoryview, __offset: int) -> object:
             """Read inside a block."""
             ...
 
-        def writeblocks(self, __block: int, __buf: bytes | bytearray, __offset: int) -> object:
+        def writeblocks(self, __block: int, __buf: bytes | bytearray | memoryview, __offset: int) -> object:
             """Program inside a block."""
             ...
 
         def ioctl(self, __op: int, __arg: int) -> int | None:
             """4: number of blocks, 5: their size, 6: erase one."""
+            ...
+
+    class Connection(Protocol):
+        """A connection to the broker."""
+
+        async def read_into(self, __buffer: bytearray) -> int:
+            """Bytes received, at least one; raises OSError at the end."""
+            ...
+
+        async def send(self, __packet: memoryview) -> None:
+            """Send all of it; raises OSError."""
+            ...
+
+        async def close(self) -> None:
+            """Give it back."""
+            ...
+
+    class Uplink(Protocol):
+        """A network port with its own bounded states."""
+
+        def step(self, elapsed_ms: int) -> bool:
+            """True if the network can be used now."""
             ...
 
     class Port(Protocol):

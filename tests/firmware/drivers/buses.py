@@ -96,22 +96,19 @@ class FakeUart:
 class FakeTimer:
     """A one-shot timer that fires when the test says so."""
 
-    ONE_SHOT = 0
-
     def __init__(self) -> None:
         self.callback: Callback | None = None
         self.started = asyncio.Event()
         self.period = 0
 
-    def init(self, *, mode: int, period: int, callback: "Callback") -> None:
-        """As machine.Timer."""
-        assert mode == self.ONE_SHOT
-        self.period = period
-        self.callback = callback
+    def start(self, __period_ms: int, __callback: "Callback") -> None:
+        """Lay the call ready."""
+        self.period = __period_ms
+        self.callback = __callback
         self.started.set()
 
-    def deinit(self) -> None:
-        """As machine.Timer."""
+    def stop(self) -> None:
+        """Forget the call."""
         self.callback = None
 
     def fire(self) -> None:

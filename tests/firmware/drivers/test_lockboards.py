@@ -128,7 +128,7 @@ def _mcp() -> tuple[_Coils, _Enable, FakeTimer, LockBoardMcp]:
     enable.bus = bus
     timer = FakeTimer()
     board = LockBoardMcp(Mcp23017(Wire(bus), 0x24, INPUTS, INPUTS), enable, timer, 600)
-    assert asyncio.run(board.setup())
+    assert board.setup()
     return bus, enable, timer, board
 
 

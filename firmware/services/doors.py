@@ -1,0 +1,377 @@
+"""The doors of a bank: facts from contacts, coils and item sensors go into `core.door.Bank`, its effects are
+carried out.
+
+Three tasks: `Doors` looks at the contacts, `Coil` is the only one that energises a coil, `Looks` reads item
+sensors. An order of effects is the core's: a use is in flash before its coil starts (invariant 3).
+"""
+
+import asyncio
+
+from firmware.contract import records
+from firmware.contract.config import Config
+from firmware.core import door as machine
+from firmware.core.door import Bank, Effect, Limits, Request
+from firmware.drivers.items import Items
+from firmware.drivers.leds import Leds
+from firmware.services.holdings import Holdings
+from firmware.services.indicators import Indicators
+from firmware.services.recorder import Recorder
+from firmware.services.screen import Screen
+from firmware.supervisor import Heart
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    from firmware.contract.config import Board, Door
+    from firmware.drivers.seams import LockBoard
+
+    class BoardMaker(Protocol):
+        """Makes a lock board's driver from its configuration."""
+
+        def __call__(self, __board: Board) -> "LockBoard | None":
+            """The driver; None if the controller's board has no such bus."""
+            ...
+
+    class Answer(Protocol):
+        """Who wants to know how a remote opening ended."""
+
+        def __call__(self, __command_id: str, __door: int, __outcome: str) -> None:
+            """It ended."""
+            ...
+
+
+_ROUND_MS = 40
+_SETTLE_MS = 250
+"""Between the contact's closing and a look at the goods."""
+_AGREE = 2
+"""Looks in a row that must agree before a contact has changed."""
+_SLOWEST_AJAR_S = 86_400
+
+
+class Doors:
+    """All doors, their contacts, and what is to be done about them."""
+
+    def __init__(
+        self,
+        holdings: Holdings,
+        recorder: Recorder,
+        screen: Screen,
+        indicators: Indicators,
+        leds: Leds,
+        make_board: "BoardMaker",
+        heart: Heart,
+    ) -> None:
+        self._holdings = holdings
+        self._recorder = recorder
+        self._screen = screen
+        self._indicators = indicators
+        self._leds = leds
+        self._make_board = make_board
+        self._heart = heart
+        self._config: Config | None = None
+        self.bank = Bank([], Limits(1, 1000, 1000, 1000))
+        self.boards: "list[LockBoard | None]" = []
+        self._doors: "dict[int, Door]" = {}
+        self._list: "list[Door]" = []
+        self._known = bytearray(0)
+        self._agree = bytearray(0)
+        self._resumed = bytearray(0)
+        self._interrupted: dict[int, Request] = {}
+        self.wanted = 0
+        """Door whose coil is to be pulsed, 0 for none; taken by `Coil`."""
+        self.pulse = asyncio.Event()
+        self.looks: list[int] = []
+        """Doors whose item sensor is to be read; taken by `Looks`."""
+        self.look = asyncio.Event()
+        self.silent_boards = 0
+        self._answer: "Answer | None" = None
+
+    def answer_to(self, answer: "Answer") -> None:
+        """Who is told the end of a remote opening."""
+        self._answer = answer
+
+    def place(self, number: int) -> "tuple[LockBoard, int] | None":
+        """Driver and channel of a door's lock; None if it has none."""
+        door = self._doors.get(number)
+        if door is None or door.board >= len(self.boards):
+            return None
+        board = self.boards[door.board]
+        return None if board is None else (board, door.channel)
+
+    def door(self, number: int) -> "Door | None":
+        """A door of the configuration."""
+        return self._doors.get(number)
+
+    @property
+    def config(self) -> Config:
+        """The configuration in force at the doors."""
+        return self._config if self._config is not None else self._holdings.config
+
+    def _configure(self) -> None:
+        """Obey another configuration; called only while no door is in use."""
+        config = self._holdings.config
+        self._config = config
+        self._doors = {}
+        for door in config.doors:
+            self._doors[door.number] = door
+        self._list = config.doors
+        self.boards = [self._make_board(board) for board in config.boards]
+        count = len(config.doors)
+        self._known, self._agree, self._resumed = bytearray(count), bytearray(count), bytearray(count)
+        ajar = _SLOWEST_AJAR_S
+        for zone in config.zones:
+            ajar = min(ajar, zone.ajar)
+        numbers = [door.number for door in config.doors]
+        limits = Limits(config.tries, config.retry * 1000, config.use * 1000, ajar * 1000)
+        self.bank = Bank(numbers, limits)
+        self._interrupted = {}
+        for grant in self._holdings.book.interrupted():
+            self._interrupted[grant.door] = machine.request_of(grant)
+        if config.version:
+            self._screen.base("welcome")
+        else:
+            self._screen.base("unready")
+
+    # Acts.
+
+    def open(self, requests: list[Request]) -> None:
+        """A credential's doors, one after the other."""
+        self._perform(self.bank.start(requests, self._recorder.uptime.ms()))
+
+    def command(self, request: Request) -> None:
+        """A remote opening."""
+        self._perform(self.bank.command(request, self._recorder.uptime.ms()))
+
+    def stop(self) -> None:
+        """The person gives up."""
+        self._perform(self.bank.stop(self._recorder.uptime.ms()))
+
+    def pulsed(self, number: int, answered: bool) -> None:
+        """The coil is off again."""
+        self._perform(self.bank.pulsed(number, answered, self._recorder.uptime.ms()))
+
+    def seen(self, number: int, item: int) -> None:
+        """What the item sensor says."""
+        self._perform(self.bank.item(number, item, self._recorder.uptime.ms()))
+
+    # Effects.
+
+    def _perform(self, effects: "list[Effect] | tuple[()]") -> None:
+        for effect in effects:
+            self._carry_out(effect)
+
+    def _carry_out(self, effect: Effect) -> None:
+        kind, number, request = effect.kind, effect.door, effect.request
+        if kind == machine.FLUSH_USE and request is not None:
+            self._flush_use(number, request)
+        elif kind == machine.PULSE:
+            self.wanted = number
+            self.pulse.set()
+        elif kind == machine.READ_ITEM:
+            self.looks.append(number)
+            self.look.set()
+        elif kind == machine.RECORD_LOCK and request is not None:
+            self._record_lock(effect, request)
+        elif kind == machine.RECORD_DOOR:
+            self._recorder.event("door", {"d": number, "s": effect.number, "x": effect.extra})
+        elif kind == machine.RESULT:
+            self._result(effect)
+        elif kind == machine.ALARM:
+            self._alarm(effect)
+        elif kind == machine.COMMAND_DONE and request is not None and self._answer is not None:
+            self._answer(str(request.ref), number, effect.text)
+        else:
+            self._show(effect)
+
+    def _flush_use(self, number: int, request: Request) -> None:
+        fields: dict[str, object] = {
+            "a": request.actor,
+            "g": request.ref,
+            "c": request.credential,
+            "d": number,
+        }
+        self._recorder.event("use", fields)
+        if isinstance(request.ref, int):
+            self._holdings.keep_marks(self._holdings.book.begin_use(request.ref))
+        self._perform(self.bank.journalled(number, self._recorder.uptime.ms()))
+
+    def _record_lock(self, effect: Effect, request: Request) -> None:
+        fields: dict[str, object] = {
+            "a": request.actor,
+            "g": request.ref,
+            "d": effect.door,
+            "o": effect.text,
+            "x": effect.number,
+        }
+        self._recorder.event("lock", fields)
+        if effect.text in (records.JAMMED, records.NO_ANSWER):
+            self._settle(request, effect.text)
+
+    def _settle(self, request: Request, result: str) -> None:
+        if not isinstance(request.ref, int):
+            return
+        grant = self._holdings.book.by_id(request.ref)
+        if grant is None:
+            return
+        marks, loads = self._holdings.book.settle(grant, result, self._recorder.uptime.ms())
+        self._holdings.keep_marks(marks)
+        self._holdings.keep_loads(loads)
+
+    def _result(self, effect: Effect) -> None:
+        request = effect.request
+        load = self._holdings.book.load_of(effect.door) if request is None else request.load
+        fields: dict[str, object] = {
+            "d": effect.door,
+            "g": 0 if request is None else request.ref,
+            "c": 0 if request is None else request.credential,
+            "i": effect.number,
+            "r": effect.text,
+            "ld": load,
+        }
+        self._recorder.event("after", fields)
+        if request is not None:
+            self._settle(request, effect.text)
+            self._show_result(effect.door, effect.text)
+
+    def _alarm(self, effect: Effect) -> None:
+        self._recorder.event("alarm", {"a": effect.text, "s": effect.number, "d": effect.door})
+        cause = effect.text + str(effect.door)
+        if not effect.number:
+            self._indicators.drop(cause)
+        elif effect.text == records.FORCED:
+            self._indicators.raise_loud(cause)
+        else:
+            self._indicators.raise_quiet(cause)
+
+    def _show(self, effect: Effect) -> None:
+        if effect.kind == machine.LED:
+            door = self._doors.get(effect.door)
+            if effect.number and door is not None:
+                self._leds.only(door.board, door.channel)
+            else:
+                self._leds.only(-1, 0)
+        elif effect.kind == machine.SHOW_DOOR and effect.request is not None:
+            if effect.request.actor == "grant":
+                self._screen.visit("open", str(effect.door), effect.request.label)
+        elif effect.kind == machine.SHOW_HELP:
+            self._screen.message("jam", str(effect.door), self.config.help_number)
+        elif effect.kind == machine.VISIT_OVER:
+            self._screen.end_visit()
+
+    def _show_result(self, number: int, result: str) -> None:
+        name = str(number)
+        if result == records.COLLECTED:
+            self._screen.message("thanks")
+        elif result == records.KEPT:
+            self._screen.message("kept", name, name)
+        elif result == records.LOADED:
+            self._screen.message("loaded", name)
+        elif result == records.NOT_LOADED:
+            self._screen.message("not_loaded", name)
+        else:
+            self._screen.message("doubtful", name)
+
+    # Contacts.
+
+    def _look(self, at: int, is_open: bool) -> None:
+        """One look at one contact, debounced."""
+        level = 1 if is_open else 0
+        if not self._resumed[at]:
+            self._resumed[at] = 1
+            self._known[at] = level
+            number = self._list[at].number
+            request = self._interrupted.pop(number, None)
+            self._perform(self.bank.resume(number, is_open, request, self._recorder.uptime.ms()))
+            return
+        if self._known[at] == level:
+            self._agree[at] = 0
+            return
+        self._agree[at] += 1
+        if self._agree[at] >= _AGREE:
+            self._known[at] = level
+            self._agree[at] = 0
+            self._perform(self.bank.contact(self._list[at].number, is_open, self._recorder.uptime.ms()))
+
+    async def run(self) -> None:
+        """Look at all contacts at least ten times a second, and let time pass, for ever."""
+        while True:
+            if self._holdings.config is not self._config and not self.bank.busy and not self.bank.coil_door:
+                self._configure()
+            for index in range(len(self.boards)):
+                board = self.boards[index]
+                if board is None:
+                    continue
+                board.guard()
+                if not await board.refresh():
+                    self.silent_boards += 1
+                    continue
+                for at in range(len(self._list)):
+                    door = self._list[at]
+                    if door.board == index:
+                        self._look(at, board.open_bits >> (door.channel - 1) & 1 == 1)
+            self._perform(self.bank.tick(self._recorder.uptime.ms()))
+            self._heart.beat()
+            await asyncio.sleep_ms(_ROUND_MS)
+
+
+class Coil:
+    """The only task that energises a coil, one at a time."""
+
+    def __init__(self, doors: Doors, heart: Heart) -> None:
+        self._doors = doors
+        self._heart = heart
+        self._busy = 0
+
+    async def run(self) -> None:
+        """Pulse what `Doors` wants, and say when the coil is off again."""
+        doors = self._doors
+        if self._busy:
+            # This task was restarted in the middle of a pulse: nobody knows what became of it.
+            number, self._busy = self._busy, 0
+            doors.pulsed(number, False)
+        while True:
+            self._heart.beat()
+            if not doors.wanted:
+                doors.pulse.clear()
+                self._heart.rest()
+                await doors.pulse.wait()
+            number, doors.wanted = doors.wanted, 0
+            if not number:
+                continue
+            self._busy = number
+            self._heart.beat()
+            place = doors.place(number)
+            answered = False
+            if place is not None:
+                answered = await place[0].pulse(place[1], doors.config.pulse_ms)
+            self._busy = 0
+            doors.pulsed(number, answered)
+
+
+class Looks:
+    """Reads the item sensor of a door that was closed, when the goods are at rest."""
+
+    def __init__(self, doors: Doors, items: Items, heart: Heart) -> None:
+        self._doors = doors
+        self._items = items
+        self._heart = heart
+
+    async def run(self) -> None:
+        """Look at what `Doors` asks for, in order."""
+        doors = self._doors
+        while True:
+            self._heart.beat()
+            if not doors.looks:
+                doors.look.clear()
+                self._heart.rest()
+                await doors.look.wait()
+                continue
+            await asyncio.sleep_ms(_SETTLE_MS)
+            number = doors.looks[0]
+            door = doors.door(number)
+            item = records.BLIND
+            if door is not None and door.item_sensor:
+                item = await self._items.look(door.board, door.channel)
+            doors.looks.pop(0)
+            doors.seen(number, item)

@@ -1,0 +1,121 @@
+"""What the controller holds between power cuts: configuration, grants, marks, loads, tries, blocks, command
+ids.
+
+Memory and flash are changed together here, each in the order that its rule asks for; decisions are `core`'s.
+"""
+
+from firmware.contract import config as configuration
+from firmware.contract.config import Config
+from firmware.contract.errors import ContractError
+from firmware.core.blocks import Blocks
+from firmware.core.bucket import Bucket
+from firmware.core.commands import PAGES, CommandMemory
+from firmware.core.grantbook import LOAD_PAGES, GrantBook
+from firmware.services.storage import Files
+
+_MARK_PAGES_MOST = 64
+
+
+class Holdings:
+    """The state of one controller, loaded once at boot."""
+
+    def __init__(self, files: Files) -> None:
+        self.files = files
+        self.config: Config = configuration.factory()
+        self.book = GrantBook()
+        self.blocks = Blocks()
+        self.bucket = Bucket()
+        self.memory = CommandMemory()
+        self.blocked: dict[int, str] = {}
+        """Reason by door, for every door of a blocked zone."""
+        self.damaged: list[str] = []
+        """Names of state files found damaged at boot; each is replaced by its safe reading."""
+
+    def load(self) -> None:
+        """Take everything from flash. Whatever is damaged reads as what opens least."""
+        files = self.files
+        kept = files.read("config")
+        if kept:
+            try:
+                self.config = configuration.unpack(kept)
+            except ContractError:
+                self.damaged.append("config")
+        image = files.read("grants")
+        if image and not self.book.load_image(image):
+            self.damaged.append("grants")
+        for page in range(_MARK_PAGES_MOST):
+            content = files.read("marks" + str(page))
+            if not content:
+                break
+            if not self.book.load_mark_page(page, content):
+                # Which grants are used is unknown: hold none, so that the gateway sends the set again.
+                self.damaged.append("marks")
+                self.book.load_image(b"")
+        for page in range(LOAD_PAGES):
+            content = files.read("loads" + str(page))
+            if content and not self.book.load_load_page(page, content):
+                self.damaged.append("loads")
+        for page in range(PAGES):
+            content = files.read("commands" + str(page))
+            if content and not self.memory.load(page, content):
+                self.damaged.append("commands")
+        content = files.read("bucket")
+        if content and not self.bucket.load(content):
+            self.damaged.append("bucket")
+        content = files.read("blocks")
+        if content and not self.blocks.load(content):
+            self.damaged.append("blocks")
+        self._spread_blocks()
+
+    def _spread_blocks(self) -> None:
+        self.blocked = {}
+        for door in self.config.doors:
+            reason = self.blocks.reason_for(door.zone)
+            if reason:
+                self.blocked[door.number] = reason
+
+    def take_config(self, body: bytes, config: Config) -> None:
+        """A new configuration, in flash before it is in force (R-60)."""
+        self.files.write("config", body)
+        self.config = config
+        self._spread_blocks()
+
+    def take_grants(self) -> None:
+        """The set that `book.stage` called READY, in flash before it is in force."""
+        self.files.write("grants", self.book.staged_image())
+        for page in self.book.commit():
+            self.keep_marks(page)
+
+    def keep_marks(self, page: int) -> None:
+        """Flush one page of marks; -1 for none."""
+        if page >= 0:
+            self.files.write("marks" + str(page), self.book.mark_page(page))
+
+    def keep_loads(self, page: int) -> None:
+        """Flush one page of loads; -1 for none."""
+        if page >= 0:
+            self.files.write("loads" + str(page), self.book.load_page(page))
+
+    def keep_command(self, page: int) -> None:
+        """Flush one page of command ids; -1 for none."""
+        if page >= 0:
+            self.files.write("commands" + str(page), self.memory.page(page))
+
+    def keep_bucket(self) -> None:
+        """Flush the tries left."""
+        self.files.write("bucket", self.bucket.page())
+
+    def block(self, block_id: str, zone: str, reason: str) -> bool:
+        """Put a block in force; False if it is already."""
+        added = self.blocks.add(block_id, zone, reason)
+        self.files.write("blocks", self.blocks.image())
+        self._spread_blocks()
+        return added
+
+    def release(self, block_id: str, by: str) -> bool:
+        """Lift a block in a person's name; False if there is none of that id."""
+        if not self.blocks.release(block_id, by):
+            return False
+        self.files.write("blocks", self.blocks.image())
+        self._spread_blocks()
+        return True

@@ -1,0 +1,77 @@
+"""What a controller keeps: raw rings for the journal, small state files in littlefs.
+
+State files are written new, then renamed, so that a power cut leaves the old or the new, never half. At most
+128 bytes stay inline in their directory and cost no erase (measured on VfsLfs2); only grants and
+configuration are larger.
+"""
+
+import os
+
+from firmware.core.ring import Device
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from firmware.drivers.seams import FlashPartition
+
+_BLOCK_COUNT = 4
+_BLOCK_SIZE = 5
+_ERASE = 6
+
+
+class RawPartition(Device):
+    """Blocks of an `esp32.Partition`; a program can only clear bits, an erase sets a whole block to ones."""
+
+    def __init__(self, partition: "FlashPartition") -> None:
+        self._partition = partition
+        self.block_size = partition.ioctl(_BLOCK_SIZE, 0) or 4096
+        self.block_count = partition.ioctl(_BLOCK_COUNT, 0) or 0
+
+    def read(self, block: int, buffer: bytearray | memoryview, offset: int) -> None:
+        """Fill `buffer` from a block, from `offset` on."""
+        self._partition.readblocks(block, buffer, offset)
+
+    def write(self, block: int, data: bytes | bytearray | memoryview, offset: int) -> None:
+        """Program bytes; nothing is erased."""
+        self._partition.writeblocks(block, data, offset)
+
+    def erase(self, block: int) -> None:
+        """Erase a block: tens of milliseconds, so never on the way from a digit to a coil."""
+        self._partition.ioctl(_ERASE, block)
+
+
+class Files:
+    """State by name under one folder."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder + "/"
+        self.errors = 0
+        """Writes the flash refused; the caller goes on with what is in memory."""
+
+    def read(self, name: str) -> bytes:
+        """The content; empty if there is none or it cannot be read."""
+        try:
+            with open(self._folder + name, "rb") as source:
+                return source.read()
+        except OSError:
+            return b""
+
+    def write(self, name: str, content: bytes | bytearray) -> bool:
+        """Replace the content durably; False if the flash refused."""
+        fresh = self._folder + name + ".new"
+        try:
+            with open(fresh, "wb") as target:
+                target.write(content)
+            os.rename(fresh, self._folder + name)
+        except OSError:
+            self.errors += 1
+            return False
+        return True
+
+    def number(self, name: str) -> int:
+        """An unsigned number kept in a file of its own, 0 if there is none."""
+        content = self.read(name)
+        return int.from_bytes(content, "little") if len(content) == 8 else 0
+
+    def put_number(self, name: str, value: int) -> bool:
+        """Keep a number."""
+        return self.write(name, value.to_bytes(8, "little"))

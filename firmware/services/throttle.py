@@ -1,0 +1,28 @@
+"""Refusals of what strangers send are recorded, but never so fast that they push real events out of the
+journal.
+"""
+
+_MOST = 20
+_REFILL_MS = 6_000
+
+
+class Throttle:
+    """A bucket of twenty, one more every six seconds of uptime."""
+
+    def __init__(self) -> None:
+        self._left = _MOST
+        self._refilled_ms = 0
+        self.suppressed = 0
+        """Refusals that were counted only."""
+
+    def allows(self, now_ms: int) -> bool:
+        """True if this one may be recorded."""
+        fresh = (now_ms - self._refilled_ms) // _REFILL_MS
+        if fresh > 0:
+            self._refilled_ms += fresh * _REFILL_MS
+            self._left = min(self._left + fresh, _MOST)
+        if self._left <= 0:
+            self.suppressed += 1
+            return False
+        self._left -= 1
+        return True
