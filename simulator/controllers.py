@@ -21,7 +21,7 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -109,14 +109,16 @@ class Controller:
         self._search_path = search_path
         self._process: asyncio.subprocess.Process | None = None
         self._starting: asyncio.Task[None] | None = None
-        self._watching: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._turn = 0
+        """Counts starts and ends asked for, so that an older start finds out that it is no longer wanted."""
         self.board.flash = self.flash
         self.board.processor = self
 
     @property
     def running(self) -> bool:
-        """Whether a process runs or is about to."""
-        return self._starting is not None or (self._process is not None and self._process.returncode is None)
+        """Whether a process runs."""
+        return self.pid is not None
 
     @property
     def pid(self) -> int | None:
@@ -191,59 +193,66 @@ class Controller:
         """End the process and let go of the flash."""
         if self.board.powered:
             self.cut("off")
-        for task in list(self._watching):
-            await task
+        await asyncio.gather(*self._tasks)
         self.flash.close()
         self.board.flash = None
 
     def _end(self) -> None:
+        self._turn += 1
         connection = self._world.connections.get(self.name)
         if connection is not None:
             connection.drop()
-        if self._starting is not None:
-            self._starting.cancel()
-            self._starting = None
         if self.pid is not None:
             os.kill(self.pid, signal.SIGKILL)
 
     def _launch(self) -> None:
-        before = self._process
-        task = asyncio.get_running_loop().create_task(self._run(before))
-        self._starting = task
-        self._watching.add(task)
-        task.add_done_callback(self._watching.discard)
+        self._turn += 1
+        self._starting = self._keep(self._run(self._turn, self._starting, self._process))
 
-    async def _run(self, before: asyncio.subprocess.Process | None) -> None:
-        try:
-            if before is not None:
-                await before.wait()
-            host, port = self._world.address
-            environment = {
-                "PATH": os.environ.get("PATH", ""),
-                "MICROPYPATH": self._search_path,
-                "LOQUET_WORLD": f"{host}:{port}",
-                "LOQUET_CONTROLLER": self.name,
-                "LOQUET_FLASH": str(self.flash.path),
-            }
-            with (self.folder / "console.log").open("ab") as console:
-                process = await asyncio.create_subprocess_exec(
-                    *micropython_command(HEAP),
-                    str(self._program),
-                    env=environment,
-                    cwd=self.folder,
-                    stdin=asyncio.subprocess.DEVNULL,
-                    stdout=console,
-                    stderr=asyncio.subprocess.STDOUT,
-                    preexec_fn=_die_with_parent,
-                )
-        except asyncio.CancelledError:
-            return
-        self._process = process
-        self.starts += 1
-        self._starting = None
-        task = asyncio.get_running_loop().create_task(self._watch(process))
-        self._watching.add(task)
-        task.add_done_callback(self._watching.discard)
+    def _keep(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _run(
+        self, turn: int, starting: asyncio.Task[None] | None, before: asyncio.subprocess.Process | None
+    ) -> None:
+        """Start the process, unless the power has gone or another start was asked for meanwhile."""
+        if starting is not None:
+            await starting
+        if before is not None:
+            await before.wait()
+        if turn == self._turn:
+            process = await self._execute()
+            if turn != self._turn:
+                process.kill()
+                await process.wait()
+                return
+            self._process = process
+            self.starts += 1
+            self._keep(self._watch(process))
+
+    async def _execute(self) -> asyncio.subprocess.Process:
+        host, port = self._world.address
+        environment = {
+            "PATH": os.environ.get("PATH", ""),
+            "MICROPYPATH": self._search_path,
+            "LOQUET_WORLD": f"{host}:{port}",
+            "LOQUET_CONTROLLER": self.name,
+            "LOQUET_FLASH": str(self.flash.path),
+        }
+        with (self.folder / "console.log").open("ab") as console:
+            return await asyncio.create_subprocess_exec(
+                *micropython_command(HEAP),
+                str(self._program),
+                env=environment,
+                cwd=self.folder,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=console,
+                stderr=asyncio.subprocess.STDOUT,
+                preexec_fn=_die_with_parent,
+            )
 
     async def _watch(self, process: asyncio.subprocess.Process) -> None:
         code = await process.wait()
@@ -253,7 +262,7 @@ class Controller:
 
 
 class Fleet:
-    """The controllers of a world. `folder` holds a folder for each, and the compiled code; `firmware`: its sources.
+    """The controllers of a world. `folder` has one for each and the compiled code; `firmware`: its source.
 
     Entering compiles what has changed: CompileError, LookupError (`simulator.parts.interpreter`).
     """
