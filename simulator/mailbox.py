@@ -150,18 +150,20 @@ class Mailbox:
             return "451 the mailbox is refusing mail"
         raw = envelope.content
         content = raw.encode() if isinstance(raw, str) else raw or b""
+        await self.deliver(envelope.mail_from or "", list(envelope.rcpt_tos), content)
+        return "250 kept"
+
+    async def deliver(self, sender: str, recipients: list[str], raw: bytes) -> Mail:
+        """Keep one mail as it came, and wake who waits for it."""
         async with self._arrived:
             self._count += 1
-            self._mails.append(
-                read_mail(
-                    self._count, datetime.now(UTC), envelope.mail_from or "", list(envelope.rcpt_tos), content
-                )
-            )
+            mail = read_mail(self._count, datetime.now(UTC), sender, recipients, raw)
+            self._mails.append(mail)
             if len(self._mails) > KEPT:
                 self._mails.popleft()
                 self.dropped += 1
             self._arrived.notify_all()
-        return "250 kept"
+        return mail
 
     def _session(self) -> asyncio.BaseProtocol:
         return _CountedSession(self._sessions, self)

@@ -142,24 +142,26 @@ class Page:
 
     async def wall(self, lang: str | None = None) -> HTMLResponse:
         """The walls, rooms and machines."""
-        return self.render("world.html", lang, title="title")
+        zones = [zone for board in self._world.boards.values() for zone in board.zones.values()]
+        speed = max((zone.speed for zone in zones), default=1.0)
+        return self.render("world.html", lang, title="title", speed=speed)
 
     async def mail_list(self, lang: str | None = None) -> HTMLResponse:
         """All mail, newest first."""
         return self.render("mails.html", lang, title="mail", letters=self._mailbox.mails[::-1])
 
-    async def mail_json(self, after: int = 0) -> list[dict[str, Json]]:
+    async def mail_json(self, after: int = 0) -> JSONResponse:
         """Mails numbered above `after`, oldest first."""
-        return [mail_as_json(mail) for mail in self._mailbox.mails if mail.number > after]
+        return JSONResponse([mail_as_json(mail) for mail in self._mailbox.mails if mail.number > after])
 
     async def mail_one(self, number: int, lang: str | None = None) -> HTMLResponse:
         """One mail."""
         mail = self._mailbox.mail(number)
         return self.render("mail.html", lang, 404 if mail is None else 200, title="mail", letter=mail)
 
-    async def snapshot(self) -> dict[str, Json]:
+    async def snapshot(self) -> JSONResponse:
         """The state, once."""
-        return self.state()
+        return JSONResponse(self.state())
 
     async def act(self, act: Annotated[Act, Body()]) -> dict[str, bool]:
         """Do one thing. 404: no such target; 409: the world does not allow it now."""

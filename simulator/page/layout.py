@@ -10,8 +10,11 @@ from typing import Any
 
 from simulator.world.plan import ControllerPlan
 
-_COLUMNS_PER_DOORS = 4
-"""Doors stand four high, as on a real wall."""
+_HIGH = 4
+"""Doors stand four high on a large wall."""
+_LOW = 2
+"""And two high on one of at most `_SMALL` doors."""
+_SMALL = 10
 _NO_LIMIT_C = 100.0
 
 
@@ -109,6 +112,7 @@ def _controller(raw: dict[str, Any], plan: ControllerPlan) -> ControllerDrawing:
         )
         for zone in raw.get("zones", [])
     }
+    height = _HIGH if len(plan.doors) > _SMALL else _LOW
     groups: dict[str, list[int]] = {}
     for door in plan.doors:
         groups.setdefault(door.zone, []).append(door.number)
@@ -116,7 +120,7 @@ def _controller(raw: dict[str, Any], plan: ControllerPlan) -> ControllerDrawing:
         Cabinet(
             zones[zone].climate if zone in zones else "ambient",
             tuple(doors),
-            -(-len(doors) // _COLUMNS_PER_DOORS),
+            -(-len(doors) // height),
             zones.get(zone),
         )
         for zone, doors in groups.items()

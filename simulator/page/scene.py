@@ -126,4 +126,4 @@ def scene(world: World, mailbox: Mailbox, links: Mapping[str, Link], controls: C
 
 def changed(before: Mapping[str, Json], now: dict[str, Json]) -> dict[str, Json]:
     """The sections that differ from what was sent before."""
-    return {name: section for name, section in now.items() if before.get(name) != section}
+    return {name: section for name, section in now.items() if name not in before or before[name] != section}

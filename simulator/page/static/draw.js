@@ -36,7 +36,11 @@ export const drawDoor = (element, door) => {
   }
 };
 
-export const drawDisplay = (lcd, lines, lit) => {
+export const drawDisplay = (place, lines, lit) => {
+  const lcd = place.querySelector(".lcd");
+  const peek = place.querySelector("[data-peek]");
+  peek.dataset.lit = lit ? "on" : "off";
+  put(peek, lines.join("\n"));
   lcd.dataset.lit = lit ? "on" : "off";
   lines.forEach((line, row) => {
     const cells = lcd.children[row].children;
@@ -73,7 +77,7 @@ export const drawController = (place, state) => {
   put(place.querySelector("[data-power-text]"), say(state.power ? "power.on" : "power.off"));
   for (const [id, zone] of Object.entries(state.zones)) drawZone(place, id, zone);
   if (!state.doors) return;
-  drawDisplay(place.querySelector(".lcd"), state.lines, state.lit);
+  drawDisplay(place, state.lines, state.lit);
   for (const element of place.querySelectorAll("[data-door]")) drawDoor(element, state.doors[element.dataset.door]);
 };
 
@@ -107,12 +111,17 @@ export const drawMails = (count) => {
 
 const span = (className, text) => Object.assign(document.createElement("span"), { className, textContent: text });
 
+const detailOf = (detail) => {
+  const what = say(`detail.${detail.replace(/ no more$/, "")}`).replace(/^detail\./, "");
+  return detail.endsWith(" no more") ? say("detail.over", { what }) : what;
+};
+
 const lineOf = (event) => {
   const line = document.createElement("li");
   const time = Object.assign(document.createElement("time"), { textContent: clock.format(event.at) });
   const door = event.door === null ? "" : `${say("door", { n: event.door })} : `;
   const kind = say(`log.${event.kind}`);
-  const detail = event.detail && say(`detail.${event.detail}`).replace(/^detail\./, "");
+  const detail = detailOf(event.detail);
   const what = `${door}${kind.replace(/^log\./, "")}${detail ? `, ${detail}` : ""}`;
   const tone = ["fault", "broken"].includes(event.kind) || event.detail === "forced" ? "what bad" : "what";
   line.append(time, span("where", event.controller), span(tone, what));
