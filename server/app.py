@@ -1,13 +1,11 @@
-"""Puts the server together: one FastAPI app from the subjects' routers, handlers of records, timers.
-Nothing else does."""
+"""Puts the server together: one FastAPI app from the subjects' routers. Nothing else does."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 from fastapi import FastAPI
 
-from server import health
+from server import health, wiring
+from server.audit import endpoints as audit
 from server.foundation import web
 from server.foundation.clock import SystemClock
 from server.foundation.context import Context
@@ -15,6 +13,11 @@ from server.foundation.database import Store
 from server.foundation.ids import Ids
 from server.foundation.settings import Settings, read_or_make_key
 from server.foundation.vault import Vault
+from server.gateways import endpoints as gateways
+from server.lockers import endpoints as lockers
+from server.orders import endpoints as orders
+from server.pages import install as pages
+from server.payments import endpoints as payments
 
 
 def create_context(settings: Settings) -> Context:
@@ -24,17 +27,9 @@ def create_context(settings: Settings) -> Context:
     return Context(settings, Store(settings.database_url), clock, Ids(clock), vault)
 
 
-def wire() -> None:
-    """Registers every subject's handlers of records and timers. A subject adds its lines here."""
-
-
 def create_app(context: Context) -> FastAPI:
     """The app over a context. Timers and the outbox run elsewhere (`server.background`)."""
-    wire()
-
-    @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        yield
+    wiring.wire()
 
     app = FastAPI(
         title="Loquet",
@@ -42,11 +37,12 @@ def create_app(context: Context) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
-        lifespan=lifespan,
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.context = context
+    app.state.stopping = False
     web.install(app)
-    for subject in (health,):
+    for subject in (health, gateways, orders, payments, lockers, audit):
         app.include_router(subject.router)
+    pages.install(app)
     return app

@@ -4,7 +4,7 @@ here."""
 from server.alarms import models as alarms
 from server.catalogue import models as catalogue
 from server.coldchain import models as coldchain
-from server.foundation import audit, outbox, timers
+from server.foundation import audit, idempotency, outbox, timers
 from server.gateways import models as gateways
 from server.grants import models as grants
 from server.lockers import models as lockers
@@ -20,6 +20,7 @@ __all__ = [
     "coldchain",
     "gateways",
     "grants",
+    "idempotency",
     "lockers",
     "orders",
     "outbox",

@@ -16,7 +16,17 @@ from datetime import UTC, datetime
 from types import ModuleType
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, Engine, MetaData, create_engine, event
+from sqlalchemy import (
+    JSON,
+    CursorResult,
+    DateTime,
+    Dialect,
+    Engine,
+    MetaData,
+    UpdateBase,
+    create_engine,
+    event,
+)
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import QueuePool, StaticPool
@@ -151,3 +161,11 @@ class Store:
         """Closes every connection."""
         self.writer.dispose()
         self.reader.dispose()
+
+
+def changed(session: Session, statement: UpdateBase) -> int:
+    """Executes an update or delete and says how many rows it changed: the check of every compare-and-swap."""
+    result = session.execute(statement)
+    if not isinstance(result, CursorResult):
+        raise TypeError("not a statement that changes rows")
+    return result.rowcount

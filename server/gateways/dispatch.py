@@ -1,8 +1,9 @@
 """Hands each new record to the subjects that asked for its kind, in the transaction that stores it.
 
-`server.app.wire` calls `register(kind, handler)`; a handler is `handler(session, context, device, record,
-item)` and sees each record exactly once, in the order of its lane. Of the gateway's own records (`undelivered`, `presence`,
-`aside`, `quota`, `outage`, `health`) the device is None.
+`server.app.wire` calls `register(kind, handler)`; a handler is called as
+`handler(session, context, device, record, item)` and sees each record exactly once, in the order of its
+lane. Of the gateway's own records (`undelivered`, `presence`, `aside`, `quota`, `outage`, `health`) the
+device is None.
 """
 
 from collections.abc import Callable

@@ -14,6 +14,7 @@ from firmware.contract import commands as wire
 from firmware.contract import records
 from server.foundation.audit import record
 from server.foundation.context import Context
+from server.foundation.database import changed
 from server.foundation.errors import Conflict, NotFound, Unprocessable
 from server.foundation.timers import set_timer
 from server.gateways import feed
@@ -74,10 +75,9 @@ def block_doors(
     return command
 
 
-def release_block(session: Session, context: Context, person: Signed, block_row_id: str, reason: str)
-->
-Comman Comman
-Command Command:
+def release_block(
+    session: Session, context: Context, person: Signed, block_row_id: str, reason: str
+) -> Command:
     """Asks the controller to lift a block; it is lifted when its `release` record
     comes back."""
     block = session.get(Block, block_row_id)
@@ -134,9 +134,7 @@ def _send(
     not_after_ms = controller.uptime_ms + elapsed_ms + context.settings.command_ttl_s * 1000
     by = person.name.encode()[:64].decode(errors="ignore")
     command_id = context.ids.token(8)
-    body = wire.Command(
-        command_id, op, controller.boot, not_after_ms, door, zone_key, block_id, by
-    ).pack()
+    body = wire.Command(command_id, op, controller.boot, not_after_ms, door, zone_key, block_id, by).pack()
     command = Command(
         id=command_id,
         controller_id=controller.id,
@@ -178,12 +176,13 @@ def _send(
 def _finish(
     session: Session, context: Context, command_id: str, state: str, result: str, outcome: str = ""
 ) -> None:
-    done = session.execute(
+    done = changed(
+        session,
         update(Command)
         .where(Command.id == command_id, Command.state.in_(("sent", "silent")))
-        .values(state=state, result=result, outcome=outcome, result_at=context.clock.now())
+        .values(state=state, result=result, outcome=outcome, result_at=context.clock.now()),
     )
-    if done.rowcount == 1:
+    if done == 1:
         record(session, context, "system", "command.ended", f"command:{command_id}", {"result": result})
 
 

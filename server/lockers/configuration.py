@@ -59,9 +59,11 @@ def build(session: Session, controller: Controller, version: int) -> config.Conf
 def publish(session: Session, context: Context, controller: Controller, actor: str) -> bool:
     """Sends the controller its document if it changed; True if it did. The result comes back as an
     `applied` record."""
-    if controller.config_body is not None:
-        if build(session, controller, controller.config_version).pack() == controller.config_body:
-            return False
+    if (
+        controller.config_body is not None
+        and build(session, controller, controller.config_version).pack() == controller.config_body
+    ):
+        return False
     version = controller.config_version + 1
     body = build(session, controller, version).pack()
     config.unpack(body)  # a document that no controller would take must not leave

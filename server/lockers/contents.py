@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from server.foundation.audit import record
 from server.foundation.context import Context
+from server.foundation.database import changed
 from server.foundation.errors import Conflict
 from server.lockers.models import DOUBTFUL, EMPTY, STOCKED, Compartment
 
@@ -16,7 +17,10 @@ CONTENTS: dict[str, dict[str, str]] = {
         STOCKED: "a loader's contact cycle left goods (or the sensor cannot see)",
         DOUBTFUL: "a cycle that proves nothing",
     },
-    STOCKED: {EMPTY: "contact cycle, sensor says empty", DOUBTFUL: "a cycle that proves nothing"},
+    STOCKED: {
+        EMPTY: "contact cycle, sensor says empty; or a person looked",
+        DOUBTFUL: "a cycle that proves nothing",
+    },
     DOUBTFUL: {EMPTY: "a person looked: empty", STOCKED: "a person looked, or loaded it"},
 }
 
@@ -29,14 +33,15 @@ def change(session: Session, context: Context, door: Compartment, to: str, actor
     if to not in CONTENTS[door.contents]:
         raise Conflict(f"a compartment does not go from {door.contents} to {to}")
     before = door.contents
-    moved = session.execute(
+    moved = changed(
+        session,
         update(Compartment)
         .where(Compartment.id == door.id, Compartment.contents == before)
-        .values(contents=to)
-        .execution_options(synchronize_session="fetch")
+        .values(contents=to),
     )
-    if moved.rowcount != 1:
+    if moved != 1:
         raise Conflict("somebody else changed this compartment at the same time")
+    session.refresh(door)
     record(
         session,
         context,

@@ -99,17 +99,3 @@ class Capacity(Base):
     )
     day: Mapped[date] = mapped_column(primary_key=True)
     claim_id: Mapped[str] = mapped_column(ForeignKey("claims.id"), index=True)
-
-
-class IdempotencyKey(Base):
-    """A request already done: its fingerprint and its answer, written in the transaction that did it."""
-
-    __tablename__ = "idempotency_keys"
-
-    principal: Mapped[str] = mapped_column(primary_key=True)
-    operation: Mapped[str] = mapped_column(primary_key=True)
-    key: Mapped[str] = mapped_column(primary_key=True)
-    fingerprint: Mapped[str]
-    status: Mapped[int]
-    answer: Mapped[str]
-    created_at: Mapped[datetime]

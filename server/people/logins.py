@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from server.foundation.audit import record
 from server.foundation.context import Context
+from server.foundation.database import changed
 from server.foundation.errors import Gone, NotFound
 from server.foundation.outbox import send_mail
 from server.foundation.vault import token_hash
@@ -87,16 +88,9 @@ def mail_link(session: Session, context: Context, email: str) -> None:
     else:
         subject = f"Votre connexion à {name}"
         text = (
-            f"Bonjour {person.name},\n\nouvrez ce lien dans les 15 minutes, il ne
-            sert qu'une
-           
-            fois
-   
-
- :\n{link}\n\n{name}\n"
-      
-     
-       )
+            f"Bonjour {person.name},\n\nouvrez ce lien dans les 15 minutes, il ne sert qu'une fois :\n"
+            f"{link}\n\n{name}\n"
+        )
     send_mail(session, context, to=person.email, subject=subject, text=text, about=f"person:{person.id}")
 
 
@@ -119,10 +113,11 @@ def use_link(session: Session, context: Context, token: str) -> tuple[Signed, st
     same moment."""
     link = _live_link(session, context, token)
     now = context.clock.now()
-    used = session.execute(
-        update(LoginLink).where(LoginLink.id == link.id, LoginLink.used_at.is_(None)).values(used_at=now)
+    used = changed(
+        session,
+        update(LoginLink).where(LoginLink.id == link.id, LoginLink.used_at.is_(None)).values(used_at=now),
     )
-    if used.rowcount != 1:
+    if used != 1:
         raise Gone("this link was used; ask for a new one")
     cookie = context.ids.token()
     session.add(
@@ -155,4 +150,3 @@ def end_session(session: Session, context: Context, cookie: str) -> None:
     if row is not None and row.ended_at is None:
         row.ended_at = context.clock.now()
         record(session, context, f"person:{row.person_id}", "login.ended", f"person:{row.person_id}")
-

@@ -4,7 +4,7 @@ nothing vanishes.
 Things no longer in the file stay (they have history); doors no longer in it go out of service.
 """
 
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -25,14 +25,17 @@ from server.sitefile.secrets_file import Secrets
 ACTOR = "system"
 
 
-def _put[Row: Base](session: Session, table: type[Row], key: object, **values: Any)
--> Row: row = session.get(table, key)
-    if
-    row is None: row = table(id=key, **values)
+_Row = TypeVar("_Row", bound=Base)
+
+
+def _put(session: Session, table: type[_Row], key: object, **values: Any) -> _Row:
+    row = session.get(table, key)
+    if row is None:
+        row = table(id=key, **values)
         session.add(row)
- 
-   else: for name, value in
-        values.items(): setattr(row, name, value)
+    else:
+        for name, value in values.items():
+            setattr(row, name, value)
     return row
 
 

@@ -49,10 +49,7 @@ def complete(path: Path, site_file: SiteFile, token: Callable[[], str], webhook_
                 secrets["controllers"][controller.id] = {"key": token(), "psk": token()}
     for shop in site_file.shops:
         secrets["shops"].setdefault(shop.id, token())
-    if webhook_secret:
-        secrets["webhook_secret"] = webhook_secret
-    elif not secrets["webhook_secret"]:
-        secrets["webhook_secret"] = token()
+    secrets["webhook_secret"] = webhook_secret
     if json.dumps(secrets) != before:
         _write(path, secrets)
     return secrets

@@ -1,0 +1,86 @@
+"""`Idempotency-Key`: a request done twice has one effect and one answer
+(draft-ietf-httpapi-idempotency-key-header-07).
+
+The key is written in the transaction of what it guards, so a crash undoes both. Only what was done is kept:
+a refusal may be tried again under the same key. Keys are kept 30 days.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from fastapi import Header
+from pydantic import BaseModel
+from sqlalchemy import delete
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from server.foundation.context import Context
+from server.foundation.database import Base
+from server.foundation.errors import Unprocessable
+
+KEPT = timedelta(days=30)
+
+IdempotencyHeader = Annotated[
+    str, Header(alias="Idempotency-Key", min_length=1, max_length=255, pattern=r"^[!-~]+$")
+]
+
+
+class IdempotencyKey(Base):
+    """A request already done: its fingerprint and its answer."""
+
+    __tablename__ = "idempotency_keys"
+
+    principal: Mapped[str] = mapped_column(primary_key=True)
+    operation: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    fingerprint: Mapped[str]
+    status: Mapped[int]
+    answer: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+def fingerprint(body: BaseModel) -> str:
+    """SHA-256 of a body's canonical JSON."""
+    text = json.dumps(body.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def once(
+    session: Session,
+    context: Context,
+    *,
+    principal: str,
+    operation: str,
+    key: str,
+    body: BaseModel,
+    act: Callable[[], BaseModel],
+) -> str:
+    """The answer's JSON: that of the first time, or of `act()` now. Another body under the same key:
+    Unprocessable."""
+    known = session.get(IdempotencyKey, (principal, operation, key))
+    mark = fingerprint(body)
+    if known is not None:
+        if known.fingerprint != mark:
+            raise Unprocessable("this key was used for another request", code="idempotency-key-reused")
+        return known.answer
+    answer = act().model_dump_json()
+    session.add(
+        IdempotencyKey(
+            principal=principal,
+            operation=operation,
+            key=key,
+            fingerprint=mark,
+            status=201,
+            answer=answer,
+            created_at=context.clock.now(),
+        )
+    )
+    session.flush()
+    return answer
+
+
+def forget_old(session: Session, context: Context, _subject: str) -> None:
+    """Timer: keys past their time."""
+    session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < context.clock.now() - KEPT))

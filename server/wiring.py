@@ -1,0 +1,26 @@
+"""Which subject hears which kind of record, and what timers do. The one list of it; a subject adds its
+lines here."""
+
+from server.foundation import timers
+from server.foundation.idempotency import forget_old
+from server.gateways import presence
+from server.gateways.dispatch import register
+from server.lockers import blocks, commands
+from server.orders import ending, evidence, holding, paying
+
+
+def wire() -> None:
+    """Registers everything; safe to call again."""
+    register("applied", evidence.on_applied)
+    register("after", evidence.on_after)
+    register("door", evidence.on_door)
+    register("cmd", commands.on_cmd)
+    register("undelivered", commands.on_undelivered)
+    register("block", blocks.on_block)
+    register("release", blocks.on_release)
+    register("presence", presence.on_presence)
+    timers.register(holding.LAPSE, holding.on_lapse)
+    timers.register(paying.BIND, paying.on_bind)
+    timers.register(paying.WINDOW, ending.on_window)
+    timers.register(commands.TIMER, commands.on_silent)
+    timers.every("idempotency.forget", 3600, forget_old)
