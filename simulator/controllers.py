@@ -33,12 +33,10 @@ from simulator.world.board import HARD_RESET
 from simulator.world.flash import Cut, Flash
 from simulator.world.world import World
 
-HEAP = "160k"
-"""Of the 64-bit interpreter, whose objects take twice the room of the chip's."""
-
-_PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None, use_errno=True)
-
+HEAP = "380k"
+"""The board's 160 kB (of a 64-bit interpreter, whose objects take twice the room of the chip's), and 220 kB for
+code: the chip runs it from flash, this interpreter loads it.
+"""
 
 FIRMWARE = ROOT / "firmware"
 BOARDS = ROOT / "simulator" / "boards"
