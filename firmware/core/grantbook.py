@@ -12,7 +12,7 @@ import struct
 from firmware.contract import grants, records
 from firmware.contract.grants import SIZE, Grant, Piece
 
-IMAGE_HEAD = 18
+IMAGE_HEAD = 10
 MARKS_PER_PAGE = 23
 LOADS_PER_PAGE = 29
 LOAD_PAGES = -(-255 // LOADS_PER_PAGE)
@@ -66,11 +66,11 @@ class GrantBook:
 
     def load_image(self, image: bytes) -> bool:
         """Takes the set from flash; False (and an empty set, so that a snapshot comes) if it is damaged."""
-        if len(image) >= IMAGE_HEAD and image[:2] == b"GS":
-            version, count = struct.unpack("<II", image[2:10])
-            body = image[IMAGE_HEAD:]
-            if len(body) == count * SIZE and hashlib.sha256(body).digest()[:8] == image[10:18]:
-                self._take(version, bytearray(body))
+        if len(image) >= IMAGE_HEAD + 4 and image[:2] == b"GS":
+            body = memoryview(image)[IMAGE_HEAD:-4]
+            whole = binascii.crc32(memoryview(image)[:-4]) == int.from_bytes(image[-4:], "little")
+            if whole and len(body) == int.from_bytes(image[6:10], "little") * SIZE:
+                self._take(int.from_bytes(image[2:6], "little"), bytearray(body))
                 return True
         self._take(0, bytearray(0))
         return False
@@ -351,8 +351,8 @@ class GrantBook:
         self.digest = hashlib.sha256(records_in_order).digest()[:8]
 
     def _image(self, version: int, body: bytearray) -> bytes:
-        name = hashlib.sha256(body).digest()[:8]
-        return b"GS" + struct.pack("<II", version, len(body) // SIZE) + name + bytes(body)
+        image = b"GS" + struct.pack("<II", version, len(body) // SIZE) + bytes(body)
+        return image + struct.pack("<I", binascii.crc32(image))
 
     def _slot(self, grant_id: int) -> int:
         if grant_id in self._mark_ids:

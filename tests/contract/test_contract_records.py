@@ -112,10 +112,12 @@ def test_r41_unknown_kinds_and_impossible_numbers_are_refused() -> None:
 
 
 def test_r41_rows_of_another_shape_are_refused() -> None:
-    row = ["chilled", 0, 300, 310, 330, 12, 0]
+    row: list[object] = ["chilled", 0, 300, 310, 330, 12, 0]
+    longer = list(row)
+    longer.append(0)
     for rows in (
         [row[:6]],
-        [[*row, 0]],
+        [longer],
         [["chilled", 0, 310, 300, 330, 12, 0]],
         [["chilled", 0, 300, 340, 330, 12, 0]],
         [["chilled", 0, 300.0, 310, 330, 12, 0]],
