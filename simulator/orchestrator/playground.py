@@ -12,6 +12,6 @@ from simulator.page.serve import serving
 async def playground(stage: Stage, port: int) -> AsyncIterator[str]:
     """Serves the page while entered; gives its address."""
     pages = {"manager": f"{stage.server_url}/manager", "server": stage.server_url}
-    app = create_app(stage.world, stage.scenario, stage.mailbox, stage.links, stage, pages)
+    app = create_app(stage.world, stage.scenario, stage.mailbox, stage.links, stage, stage.fleet, pages)
     async with serving(app, port) as address:
         yield address

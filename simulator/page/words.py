@@ -14,6 +14,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "page.customer": ("Client", "Customer"),
     "page.producer": ("Producteur", "Producer"),
     "page.manager": ("Responsable", "Manager"),
+    "page.server": ("Accueil", "Home"),
     "mail": ("Courrier", "Mail"),
     "network": ("Réseau et machines", "Network and machines"),
     "log": ("Ce qui vient de se passer", "What has just happened"),
