@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from firmware.contract import records
 from server.catalogue.models import Producer, Product
 from server.foundation.context import Context
 from server.foundation.outbox import send_mail
@@ -19,6 +20,19 @@ from server.orders import states
 from server.orders.models import Claim, Order, OrderLine
 from server.people.access import order_link
 from server.people.models import Platform
+
+
+def _(message: str) -> str:
+    """Marks a text for translation; it is translated when the reader's language is known."""
+    return message
+
+
+WHY = {
+    records.WARM: _("La température a dépassé la limite."),
+    records.COLD: _("La température est passée sous la limite."),
+    records.NO_DATA: _("Plus aucune sonde ne répond : nous ne savons pas si le froid a tenu."),
+}
+"""What is told of a block's reason; one made by hand is told without."""
 
 CONCERNED = (states.BOUND, states.LOADED)
 LIVE_ORDERS = (states.PAID, states.REGISTERED, states.READY)
@@ -60,7 +74,7 @@ def on_block(
         if order.id not in told:
             told.add(order.id)
             mine = [(product, door) for one, product, door in rows if one.id == order.id]
-            _tell_customer(session, context, device, order, mine)
+            _tell_customer(session, context, device, order, mine, WHY.get(str(record["r"]), ""))
     producers = {product.producer_id for _, product, _ in rows}
     for producer_id in sorted(producers):
         theirs = [(product, door) for _, product, door in rows if product.producer_id == producer_id]
@@ -78,6 +92,7 @@ def _tell_customer(
     device: Controller,
     order: Order,
     lines: list[tuple[Product, Compartment]],
+    why: str,
 ) -> None:
     language = order.locale
 
@@ -87,7 +102,8 @@ def _tell_customer(
     text = [
         say("Bonjour %(name)s,", name=order.customer_name),
         "",
-        say("par sécurité nous avons bloqué des casiers de votre commande : le froid n'a pas tenu."),
+        say("par sécurité nous avons bloqué des casiers de votre commande."),
+        *([say(why)] if why else []),
         *[
             say("- porte %(number)s : %(product)s", number=door.number, product=_name(product, language))
             for product, door in lines
@@ -121,9 +137,7 @@ def _tell_producer(
     text = [
         translate(language, "Bonjour,"),
         "",
-        translate(
-            language, "ces portes de %(bank)s sont bloquées, le froid n'a pas tenu :", bank=device.name
-        ),
+        translate(language, "par sécurité ces portes de %(bank)s sont bloquées :", bank=device.name),
         *[
             translate(language, "- porte %(number)s : %(product)s", number=door.number, product=product.name)
             for product, door in lines

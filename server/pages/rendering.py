@@ -151,5 +151,13 @@ def error_page(request: Request, status: int, code: str, _detail: str) -> Respon
     look = Look(words.WARN if status < 500 else words.BAD, "warn" if status < 500 else "stop", "")
     back = "/login" if status == 401 else "/"
     return render(
-        request, "error.html", status=status, title=title, text=text, look=look, code=code, back=back
+        request,
+        "error.html",
+        status=status,
+        shown_status=status,
+        title=title,
+        text=text,
+        look=look,
+        code=code,
+        back=back,
     )

@@ -33,7 +33,6 @@ ZONE: Mapping[str, Look] = {
     judge.NODATA: Look(BAD, "silent", _("pas de données")),
 }
 BLOCKED = Look(BAD, "lock", _("portes bloquées"))
-RELEASING = Look(INFO, "clock", _("libération en cours"))
 
 CLAIM_FOR_CUSTOMER: Mapping[str, Look] = {
     states.HELD: Look(CALM, "clock", _("en attente du paiement")),
@@ -136,7 +135,6 @@ COMMAND_WORD: Mapping[str, str] = {
     "open": _("Ouvrir"),
     "block": _("Bloquer"),
     "release": _("Libérer"),
-    "identify": _("Signaler"),
 }
 
 NOTED: Mapping[str, Look] = {
