@@ -61,6 +61,10 @@ class Running:
             assert time.monotonic() < deadline, f"not within {timeout} s: {what}\n{self.log.read_text()}"
             threading.Event().wait(0.02)
 
+    def until_acknowledged(self, seq: int) -> None:
+        """Wait until the events up to a number are acknowledged."""
+        self.until(lambda now: now.acked.get(records.EVENTS, 0) >= seq, f"{seq} acknowledged")
+
 
 def load(rig: Rig, **options: object) -> Load:
     values: dict[str, object] = {"rate": 200, "count": 1000, "seed": 7, **options}
@@ -82,8 +86,7 @@ def test_each_record_arrives_once_though_gateway_and_broker_die(rig: Rig) -> Non
     chance = random.Random(3)
     with Running(rig, load(rig, count=1200)) as device:
         for _ in range(3):
-            goal = device.said.acked.get(records.EVENTS, 0) + chance.randrange(20, 150)
-            device.until(lambda now, goal=goal: now.acked.get(0, 0) >= goal, f"{goal} acknowledged")
+            device.until_acknowledged(device.said.acked.get(records.EVENTS, 0) + chance.randrange(20, 150))
             rig.kill_gateway(signal.SIGKILL)
             rig.start_gateway()
         links = device.said.links
