@@ -3,6 +3,7 @@
 An act that the world does not allow (goods through a shut door) is refused with a reason that can be shown.
 """
 
+import asyncio
 from collections.abc import Mapping
 from typing import Annotated, Literal, TypeAlias
 
@@ -136,12 +137,16 @@ class Hands:
         self._links = links
         self._controls = controls
         self._controllers = controllers
+        self._fingers = {name: asyncio.Lock() for name in world.walls}
 
     async def do(self, act: Act) -> None:
         """Do it. Raises Refused."""
         match act:
             case PressKey():
-                await self._wall(act.target).press(act.key)
+                wall = self._wall(act.target)
+                # One finger: keys asked for at the same time are pressed one after the other.
+                async with self._fingers[act.target]:
+                    await wall.press(act.key)
             case HandleDoor() | PutGoods() | TroubleDoor():
                 self._on_door(act)
             case SwitchCompressor() | PlugProbe() | MoveRoomDoor():

@@ -33,6 +33,9 @@ export const openSheet = (controller, element, state) => {
   choose(element);
   sheet.hidden = false;
   refreshSheet();
+  // The door in hand stays in sight above the panel.
+  const hidden = element.getBoundingClientRect().bottom + 12 - sheet.getBoundingClientRect().top;
+  if (hidden > 0) window.scrollBy({ top: hidden, behavior: "smooth" });
 };
 
 const closeSheet = () => {

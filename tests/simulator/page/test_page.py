@@ -1,5 +1,6 @@
 """The page over HTTP: acts happen in the world, refusals say why, changes are sent, nothing leaks."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -41,6 +42,16 @@ async def test_a_key_closes_its_contact_and_stays_out_of_what_is_shown(
     assert [event.detail for event in played.world.log.of(WALL, "key")] == ["7"]
     assert played.world.walls[WALL].board.keys_down == set()
     assert all(event["kind"] != "key" for event in await state(client, "log"))
+
+
+async def test_keys_asked_for_together_are_pressed_one_after_the_other(
+    played: Played, client: httpx.AsyncClient
+) -> None:
+    down: list[set[str]] = []
+    board = played.world.walls[WALL].board
+    played.world.log.listen(lambda event: down.append(set(board.keys_down)) if event.kind == "key" else None)
+    await asyncio.gather(*(act(client, WALL, "press", key=key) for key in "1234"))
+    assert down == [{"1"}, {"2"}, {"3"}, {"4"}]
 
 
 async def test_a_latched_door_holds_and_goods_do_not_pass_through_it(
