@@ -1,6 +1,7 @@
 """Which subject hears which kind of record, and what timers do. The one list of it; a subject adds its
 lines here."""
 
+from server.coldchain import handlers as cold_chain
 from server.foundation import timers
 from server.foundation.idempotency import forget_old
 from server.gateways import presence
@@ -24,3 +25,4 @@ def wire() -> None:
     timers.register(paying.WINDOW, ending.on_window)
     timers.register(commands.TIMER, commands.on_silent)
     timers.every("idempotency.forget", 3600, forget_old)
+    cold_chain.wire()  # last: it reads the blocks and doors that the others write
