@@ -42,10 +42,18 @@ def find_open(session: Session, kind: str, subject: Subject) -> Alarm | None:
 
 
 def apply(
-    session: Session, context: Context, change: Change, at: datetime, *, mailed: bool = True
+    session: Session,
+    context: Context,
+    change: Change,
+    at: datetime,
+    *,
+    mailed: bool = True,
+    derived: bool = False,
 ) -> Alarm | None:
-    """Opens the alarm, or notes that its cause is over and closes it if its rule says so. Repeats change
-    nothing.
+    """Opens the alarm, or notes that its cause is over and closes it if its rule says so; repeats are nothing.
+
+    `derived`: concluded from readings, which arrive after the controller's own word; it opens no alarm for a
+    time of which that word has already said that it is over.
     """
     alarm = find_open(session, change.kind, change.subject)
     if change.begins:
@@ -53,11 +61,30 @@ def apply(
             alarm.over_at = None
             alarm.block_id = alarm.block_id or change.block
             return alarm
+        if derived and _was_over(session, change, at):
+            return None
         return _open(session, context, change, at, mailed=mailed)
     if alarm is not None and alarm.over_at is None:
         alarm.over_at = at
         _close_if_due(session, context, alarm)
     return alarm
+
+
+def _was_over(session: Session, change: Change, at: datetime) -> bool:
+    subject = change.subject
+    found = session.scalar(
+        select(Alarm.id)
+        .where(
+            Alarm.kind == change.kind,
+            Alarm.controller_id == subject.device,
+            Alarm.zone_key == subject.zone,
+            Alarm.door == subject.door,
+            Alarm.probe == subject.probe,
+            Alarm.over_at >= at,
+        )
+        .limit(1)
+    )
+    return found is not None
 
 
 def _open(session: Session, context: Context, change: Change, at: datetime, *, mailed: bool) -> Alarm:

@@ -13,7 +13,7 @@ Unix s.
   minutes were neither good nor bad, the hole itself is the finding.
 * The alert limit is apart from the legal one: above it the zone is warm, at once and without delay, and it is
   calm again
-  only half a degree under it (OPC 10000-9 AlarmDeadband), never because data stopped.
+  only three tenths of a degree under it (OPC 10000-9 AlarmDeadband), never because data stopped.
 * A rise that comes when the learned rhythm expects one is a defrost; recovered within an hour it alarms
   nobody
   (Danfoss A12, TRT252 d8 = 1 h), but the legal limit holds all the same.
@@ -25,8 +25,8 @@ from itertools import pairwise
 
 from server.telemetry.series import Point
 
-DEADBAND = 50
-"""Half a degree."""
+DEADBAND = 30
+"""Hundredths of a degree; the controller's own."""
 DEFROST_RECOVERY_S = 3600
 RHYTHM_TOLERANCE = 0.2
 RISES_KEPT = 4

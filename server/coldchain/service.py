@@ -164,16 +164,27 @@ def _act(session: Session, context: Context, zone: Zone, finding: Finding, watch
     subject = Subject(zone.controller_id, zone=zone.key)
     if finding.what == "probe":
         subject = Subject(zone.controller_id, zone=zone.key, probe=finding.probe)
-        alarms.apply(session, context, Change(rules.PROBE, finding.begins, subject), at)
+        alarms.apply(session, context, Change(rules.PROBE, finding.begins, subject), at, derived=True)
     elif finding.what == "nodata":
         quiet = alarms.find_open(session, rules.LOST, Subject(zone.controller_id)) is not None
-        alarms.apply(session, context, Change(rules.NODATA, finding.begins, subject), at, mailed=not quiet)
+        alarms.apply(
+            session,
+            context,
+            Change(rules.NODATA, finding.begins, subject),
+            at,
+            mailed=not quiet,
+            derived=True,
+        )
     elif finding.what == "warm":
-        alarms.apply(session, context, Change(rules.WARM, finding.begins, subject, finding.value), at)
+        alarms.apply(
+            session, context, Change(rules.WARM, finding.begins, subject, finding.value), at, derived=True
+        )
     elif finding.what == "breach":
         _write_excursion(session, context, zone, finding, watch, watch, LIVE)
         if finding.begins:
-            alarms.apply(session, context, Change(rules.BREACH, True, subject, finding.value), at)
+            alarms.apply(
+                session, context, Change(rules.BREACH, True, subject, finding.value), at, derived=True
+            )
         else:
             _end_unblocked(session, context, subject, zone)
 

@@ -1,4 +1,5 @@
-"""Keeps `en.po` in step with the texts in code and templates: `python -m server.locales.catalogue` adds what is missing.
+"""Keeps `en.po` in step with the texts in code and templates: `python -m server.locales.catalogue` adds what
+is missing.
 
 A text is found where it is written: `_("…")` in templates and tables, `say("…")`, `translate(language, "…")`.
 """
@@ -19,9 +20,13 @@ def texts() -> dict[str, list[str]]:
     """Every text to translate, with the files (relative to `server/`) it stands in."""
     found: dict[str, list[str]] = {}
     sources = [(path, "jinja2.ext.babel_extract") for path in sorted((SERVER / "templates").rglob("*.html"))]
-    sources += [(path, "python") for path in sorted(SERVER.rglob("*.py")) if DOMAIN_FOLDER not in path.parents]
+    sources += [
+        (path, "python") for path in sorted(SERVER.rglob("*.py")) if DOMAIN_FOLDER not in path.parents
+    ]
     for path, method in sources:
-        for _line, message, _comments, _context in extract_from_file(_method(method), path, keywords=KEYWORDS):
+        for _line, message, _comments, _context in extract_from_file(
+            _method(method), path, keywords=KEYWORDS
+        ):
             text = message if isinstance(message, str) else message[0]
             files = found.setdefault(text, [])
             name = path.relative_to(SERVER).as_posix()

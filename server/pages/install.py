@@ -5,7 +5,7 @@ from pathlib import Path
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
-from server.pages import acts, customer, live, login, manager, producer
+from server.pages import acts, customer, live, login, manager, pay, producer
 from server.pages.rendering import error_page
 
 STATIC = Path(__file__).resolve().parent.parent / "static"
@@ -17,3 +17,4 @@ def install(app: FastAPI) -> None:
         app.include_router(subject.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.state.error_page = error_page
+    app.state.pay_page = pay.pay_page
