@@ -21,6 +21,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 from collections.abc import Coroutine, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -33,10 +34,16 @@ from simulator.world.board import HARD_RESET
 from simulator.world.flash import Cut, Flash
 from simulator.world.world import World
 
-HEAP = "380k"
-"""The board's 160 kB (of a 64-bit interpreter, whose objects take twice the room of the chip's), and 220 kB for
-code: the chip runs it from flash, this interpreter loads it.
-"""
+DATA_KB = 160
+"""Heap for what the program works on; this 64-bit interpreter's objects take twice their room on the chip."""
+
+CODE_KB = 240
+"""Heap for the code, which the chip runs from flash and this interpreter loads: firmware, and stand-ins."""
+
+HEAP = f"{DATA_KB + CODE_KB}k"
+
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None, use_errno=True)
 
 FIRMWARE = ROOT / "firmware"
 BOARDS = ROOT / "simulator" / "boards"
@@ -222,7 +229,11 @@ class Controller:
         if before is not None:
             await before.wait()
         if turn == self._turn:
-            process = await self._execute()
+            try:
+                process = await self._execute()
+            except (OSError, subprocess.SubprocessError) as error:
+                self.board.log.add(self.name, "fault", detail=f"the interpreter did not start: {error}")
+                return
             if turn != self._turn:
                 process.kill()
                 await process.wait()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from simulator.controllers import Controller, Fleet, identity
+from simulator.controllers import CODE_KB, Controller, Fleet, identity
 from simulator.parts.places import ROOT
 from simulator.world.chips.lockboard import PULSE_S
 from simulator.world.world import World
@@ -139,6 +139,15 @@ def test_power_off_and_on_at_once_leaves_one_process(tmp_path: Path) -> None:
         await world.until(lambda: not world.connections, PATIENCE_S)
 
     play(tmp_path, "wall-1", "writes.py", scene)
+
+
+def test_the_code_fits_the_room_it_is_given_beside_the_heap_of_the_board(tmp_path: Path) -> None:
+    async def scene(world: World, controller: Controller) -> None:
+        await printed(world, controller, "bytes\n")
+        taken = int(controller.console().split()[-2])
+        assert taken <= CODE_KB * 1024, "the figure in simulator/controllers.py is out of date"
+
+    play(tmp_path, "wall-1", "loads.py", scene)
 
 
 def test_a_program_that_ends_is_written_down(tmp_path: Path) -> None:
