@@ -72,6 +72,8 @@ def load(rig: Rig, **options: object) -> Load:
 
 
 def numbers(told: list[dict[str, object]]) -> list[tuple[object, object]]:
+    """The records' numbers; a gap record, under which others are lost, fails the test."""
+    assert [record for record in told if record["k"] == "gap"] == []
     return [(record["b"], record["n"]) for record in told]
 
 
