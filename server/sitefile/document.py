@@ -29,7 +29,7 @@ class PlatformPart(Part):
     name: Text
     help: Text
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "EUR"
-    hold_minutes: Annotated[float, Field(gt=0, le=24 * 60)] = 35
+    hold_s: Annotated[int, Field(ge=5, le=24 * 3600)] = 2100
 
 
 class PersonPart(Part):

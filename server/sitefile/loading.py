@@ -50,7 +50,7 @@ def load(session: Session, context: Context, site_file: SiteFile, secrets: Secre
         name=platform.name,
         help=platform.help,
         currency=platform.currency,
-        hold_seconds=round(platform.hold_minutes * 60),
+        hold_seconds=platform.hold_s,
     )
     for producer in site_file.producers:
         _put(session, Producer, producer.id, name=producer.name, email=producer.email)
