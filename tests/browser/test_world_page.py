@@ -19,6 +19,8 @@ SIZES: dict[str, ViewportSize] = {
     "phone": {"width": 390, "height": 844},
     "desktop": {"width": 1280, "height": 800},
 }
+SLOW_MS = 30_000
+"""A real interpreter starts within this on a busy machine."""
 PICTURES = ROOT / ".loquet" / "screenshots"
 
 
@@ -28,9 +30,15 @@ def anyio_backend() -> str:
 
 
 @asynccontextmanager
-async def opened(size: str, path: str = "/") -> AsyncIterator[tuple[Page, Played, list[str]]]:
+async def opened(
+    size: str, path: str = "/", flashes: Path | None = None
+) -> AsyncIterator[tuple[Page, Played, list[str]]]:
     """The page at one size over a world of its own; what the browser complained of is collected."""
-    async with playing() as played, serving(played.app, 0) as address, async_playwright() as playwright:
+    async with (
+        playing(flashes) as played,
+        serving(played.app, 0) as address,
+        async_playwright() as playwright,
+    ):
         program = find()
         assert program is not None
         browser = await playwright.chromium.launch(executable_path=program, args=FLAGS)
@@ -98,6 +106,24 @@ async def test_keys_reach_the_contacts_and_the_display_is_read(size: str) -> Non
         await expect(bank.locator('[data-line="0"]')).to_contain_text("Votre code :")
         await expect(bank.locator(".lcd")).to_have_attribute("data-lit", "on")
         assert typed == ["1", "2", "#"]
+        assert complaints == []
+
+
+@pytest.mark.interpreter
+async def test_the_real_firmware_starts_at_a_switch_and_answers_the_keys(tmp_path: Path) -> None:
+    async with opened("desktop", flashes=tmp_path) as (page, _played, complaints):
+        bank = page.locator('[data-controller="wall-1"]')
+        await expect(bank.locator(".lcd")).to_have_attribute("data-lit", "off")
+        await bank.locator("[data-power]").click()
+        # Fresh from the factory, it has no settings and says so.
+        await expect(bank.locator(".lcd")).to_contain_text("Out of service", timeout=SLOW_MS)
+        for key in "123":
+            await bank.locator(f'[data-key="{key}"]').click()
+        # The last digit stays readable, those before it are hidden.
+        await expect(bank.locator(".lcd")).to_contain_text("**3_", timeout=SLOW_MS)
+        await keep(page, "world-firmware")
+        await bank.locator("[data-power]").click()
+        await expect(bank.locator(".lcd")).to_have_attribute("data-lit", "off")
         assert complaints == []
 
 

@@ -1,12 +1,13 @@
 """A world of the demo's sites without interpreters, and the page over it, for the tests of the page."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from fastapi import FastAPI
 
+from simulator.controllers import Controller, Fleet, identity
 from simulator.mailbox import Mailbox
 from simulator.page.app import create_app
 from simulator.proxy import Link
@@ -62,24 +63,33 @@ class Played:
     mailbox: Mailbox
     links: dict[str, Link]
     programs: Programs
-    supplies: dict[str, Supply]
+    supplies: Mapping[str, Supply | Controller]
     app: FastAPI
 
 
 @asynccontextmanager
-async def playing() -> AsyncIterator[Played]:
-    """The demo's sites, powered, with nobody in the controllers."""
+async def playing(flashes: Path | None = None) -> AsyncIterator[Played]:
+    """The demo's sites, powered, with nobody in the controllers; given a folder for its flash, `wall-1` runs
+    the real firmware, without power at first.
+    """
     async with (
         World(SITE, seed=1) as world,
         Mailbox() as mailbox,
         Link("gateway to server", target_port=9) as upward,
         Link("wall-1 to broker", target_port=9) as inward,
+        AsyncExitStack() as stack,
     ):
         links = {"gateway:ferme": upward, "wall-1": inward}
         programs = Programs()
-        supplies = {name: Supply(board) for name, board in world.boards.items()}
-        for supply in supplies.values():
-            supply.power(True)
+        supplies: dict[str, Supply | Controller] = {}
+        for name, board in world.boards.items():
+            supplies[name] = Supply(board)
+            supplies[name].power(True)
+        if flashes is not None:
+            world.boards["wall-1"].power_off()
+            fleet = await stack.enter_async_context(Fleet(world, flashes))
+            who = identity("ferme", "wall-1", "locker-bank", inward.port, "5a" * 32, "a5" * 32)
+            supplies["wall-1"] = await fleet.add("wall-1", who)
         addresses = {
             "customer": "http://127.0.0.1:8400/c",
             "producer": "http://127.0.0.1:8400/p",

@@ -12,7 +12,7 @@ from simulator.page.app import degrees, linked
 from simulator.page.layout import SiteDrawing, network
 from simulator.page.scene import changed
 from simulator.page.serve import ServeError, serving
-from tests.simulator.page.playground import Played
+from tests.simulator.page.playground import Played, Supply
 
 pytestmark = pytest.mark.anyio
 
@@ -101,7 +101,9 @@ async def test_cold_is_broken_and_mended(played: Played, client: httpx.AsyncClie
 
 async def test_power_reset_links_and_programs(played: Played, client: httpx.AsyncClient) -> None:
     assert (await act(client, HANGAR, "reset")).status_code == 200
-    assert played.supplies[HANGAR].resets == 1
+    hangar = played.supplies[HANGAR]
+    assert isinstance(hangar, Supply)
+    assert hangar.resets == 1
     await act(client, HANGAR, "power", on=False)
     assert (await state(client, f"at/{HANGAR}"))["power"] is False
     await act(client, "wall-1", "cut")
