@@ -252,7 +252,8 @@ class BankBoard(Board):
         if happenings:
             for zone in self.zones.values():
                 doors = [d.number for d in self.plan.doors if d.zone == zone.id]
-                zone.space.door_open = any(self.doors[n].is_open for n in doors)
+                opened = [n for n in doors if self.doors[n].is_open]
+                zone.space.open_share = len(opened) / len(doors) if doors else 0.0
 
     # ---- serial port ---------------------------------------------------------------------------------------
 

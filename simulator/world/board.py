@@ -112,7 +112,7 @@ class Board:
             probes: list[Probe] = []
             for zone_plan in plan.zones:
                 if zone_plan.bus == index:
-                    zone = Zone(zone_plan, chance)
+                    zone = Zone(zone_plan, chance, self.fault)
                     self.zones[zone_plan.id] = zone
                     probes += zone.probes
             self.buses[self.pin(net)] = Wire(probes)
@@ -151,6 +151,10 @@ class Board:
         if not isinstance(value, int):
             raise TypeError(f"{self.prefix}_{name} is no number")
         return value
+
+    def fault(self, what: str) -> None:
+        """Write down that something was broken, or mended."""
+        self.log.add(self.name, "fault", detail=what)
 
     def output(self, net: str) -> bool:
         """Whether a net that is pulled down is driven high."""

@@ -49,7 +49,8 @@ class Space:
     goods_c: float = math.nan
     compressor_works: bool = True
     defrosts: bool = True
-    door_open: bool = False
+    open_share: float = 0.0
+    """How much of its front stands open: 1 for a room's door, a twelfth for one of twelve compartments."""
     cooling: bool = False
     defrosting_for_s: float = field(default=0.0)
     _since_defrost_s: float = 0.0
@@ -60,6 +61,11 @@ class Space:
             self.air_c = start
         if math.isnan(self.goods_c):
             self.goods_c = start
+
+    @property
+    def door_open(self) -> bool:
+        """Whether any door of it stands open."""
+        return self.open_share > 0
 
     def step(self, seconds: float) -> None:
         """Let `seconds` of the space's own time pass."""
@@ -76,7 +82,7 @@ class Space:
             self.cooling = True
         elif self.air_c < b.setpoint_c - b.hysteresis_c:
             self.cooling = False
-        leak = b.door_leak if self.door_open else b.leak
+        leak = b.leak + (b.door_leak - b.leak) * self.open_share
         change = leak * (self.ambient_c - self.air_c) + b.to_goods * (self.goods_c - self.air_c)
         if self.cooling and self.compressor_works and not defrosting:
             change -= b.cooling

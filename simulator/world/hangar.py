@@ -41,7 +41,7 @@ class Hangar:
     def _door(self, zone_id: str, is_open: bool) -> None:
         space = self.board.zones[zone_id].space
         if space.door_open != is_open:
-            space.door_open = is_open
+            space.open_share = float(is_open)
             self.board.log.add(self.id, "door_open" if is_open else "door_close", detail=zone_id)
 
     def buzzer(self) -> bool:

@@ -1,6 +1,7 @@
 """A cooled zone or room with its probes: the physics of `climate`, at a speed of its own, felt by chips."""
 
 import random
+from collections.abc import Callable
 
 from simulator.world.chips.ds18b20 import Probe
 from simulator.world.climate import BUILDS, Feeler, Space
@@ -10,10 +11,11 @@ from simulator.world.plan import ZonePlan
 class Zone:
     """One space. `speed` is how many of its seconds pass in one of ours."""
 
-    def __init__(self, plan: ZonePlan, chance: random.Random) -> None:
+    def __init__(self, plan: ZonePlan, chance: random.Random, note: Callable[[str], None]) -> None:
         self.id = plan.id
         self.climate = plan.climate
         self.speed = 1.0
+        self._note = note
         self.space = Space(BUILDS[plan.climate])
         self.probes: list[Probe] = []
         self._feelers: list[Feeler] = []
@@ -21,11 +23,7 @@ class Zone:
             feeler = Feeler(bias_c=chance.uniform(-0.15, 0.15))
             feeler.step(self.space.air_c, 0)
             self._feelers.append(feeler)
-            self.probes.append(Probe(rom, self._reader(feeler, chance)))
-
-    @staticmethod
-    def _reader(feeler: Feeler, chance: random.Random) -> "_Reading":
-        return _Reading(feeler, chance)
+            self.probes.append(Probe(rom, _Reading(feeler, chance), note=note))
 
     def step(self, seconds: float) -> None:
         """Let `seconds` of the wall's time pass."""
@@ -35,7 +33,9 @@ class Zone:
 
     def compressor(self, works: bool) -> None:
         """The compressor works, or has failed."""
-        self.space.compressor_works = works
+        if works != self.space.compressor_works:
+            self.space.compressor_works = works
+            self._note(f"compressor of {self.id} {'works again' if works else 'has failed'}")
 
     def warm_to(self, celsius: float) -> None:
         """Put air and goods at a temperature at once (a delivery left in the sun)."""

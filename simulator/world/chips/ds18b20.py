@@ -42,6 +42,8 @@ class Probe:
     """A drift, set from outside."""
     garbled: bool = False
     """One bit of each scratchpad arrives wrong."""
+    note: Callable[[str], None] = lambda _what: None
+    """Told when the plug is pulled or put back."""
     _raw: int = _POWER_ON_RAW
     _settings: bytearray = field(default_factory=lambda: bytearray((0x4B, 0x46, 0x7F)))
     _ready_at: float = 0.0
@@ -51,7 +53,9 @@ class Probe:
         """Pull the plug (or put it back: the probe then starts anew)."""
         if self.unplugged and not on:
             self.power_on()
-        self.unplugged = on
+        if on != self.unplugged:
+            self.unplugged = on
+            self.note(f"probe {self.rom} {'unplugged' if on else 'plugged in again'}")
 
     def power_on(self) -> None:
         """Power has come back: 85.0 until the first conversion."""

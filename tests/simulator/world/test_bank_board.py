@@ -200,6 +200,18 @@ def test_a_door_that_stands_open_warms_its_zone(rs485: Bench) -> None:
     assert not space.door_open
 
 
+def test_what_breaks_in_a_zone_is_written_down_once(rs485: Bench) -> None:
+    for _ in range(2):
+        rs485.wall.zone("chilled").compressor(False)
+        rs485.wall.probe("chilled", 0).unplug()
+    rs485.wall.probe("chilled", 0).unplug(False)
+    assert [event.detail for event in rs485.log.of("wall-1", "fault")] == [
+        "compressor of chilled has failed",
+        "probe 2811005c0a0000d2 unplugged",
+        "probe 2811005c0a0000d2 plugged in again",
+    ]
+
+
 def test_an_i2c_transfer_fails_on_demand_and_where_nobody_is(rs485: Bench) -> None:
     rs485.board.i2c_fails = [0x20]
     assert rs485.board.handle(Operation.I2C_TRANSFER, bytes((0, 0x20, 1, 0))).error in (ENODEV, ETIMEDOUT)

@@ -41,7 +41,7 @@ def test_without_compressor_it_warms_past_the_limit_within_hours(build: Build, l
 def test_an_open_door_warms_faster_and_goods_lag_behind() -> None:
     shut, ajar = (
         Space(CHILLED, compressor_works=False),
-        Space(CHILLED, compressor_works=False, door_open=True),
+        Space(CHILLED, compressor_works=False, open_share=1.0),
     )
     shut.step(600)
     ajar.step(600)
@@ -77,3 +77,8 @@ def test_a_probe_follows_with_its_lag() -> None:
     feeler.step(2.0, 0)
     feeler.step(10.0, feeler.lag_s)
     assert feeler.celsius == pytest.approx(10 - 8 / math.e)
+
+
+def test_one_open_compartment_of_twelve_is_held_by_the_compressor() -> None:
+    space = Space(CHILLED, open_share=1 / 12, defrosts=False)
+    assert highest(space, 0.5) < 3.5
