@@ -7,8 +7,9 @@ import time
 from pathlib import Path
 
 from simulator.orchestrator.playground import playground
+from simulator.orchestrator.processes import resident_kib
 from simulator.orchestrator.runfolder import RunError, require_port, run_folder
-from simulator.orchestrator.stage import Stage
+from simulator.orchestrator.stage import WORLD_SPEED, Stage
 from simulator.parts import find_parts
 from simulator.parts.places import PRIVATE
 from simulator.story import runner
@@ -24,7 +25,7 @@ def say(text: str) -> None:
 
 
 async def demo(arguments: argparse.Namespace) -> int:
-    """Exit status of the demo. Raises RunError or ProcessError, each a line for the terminal, if it can't start."""
+    """Exit status of the demo. Raises RunError or ProcessError, each a line to print, if it can't start."""
     _check(arguments.scenario)
     ending = _ends_on_signals()
     with run_folder(PRIVATE) as folder:
@@ -62,14 +63,17 @@ def _ends_on_signals() -> asyncio.Event:
 
 async def _run(arguments: argparse.Namespace, folder: Path, page_port: int) -> int:
     sabotage = SABOTAGES.get(arguments.sabotage) if arguments.sabotage else None
-    say(f"Loquet, simulated: {arguments.scenario.name}" + (f", sabotaged: {sabotage.name}" if sabotage else ""))
+    say(
+        f"Loquet, simulated: {arguments.scenario.name}"
+        + (f", sabotaged: {sabotage.name}" if sabotage else "")
+    )
     breakage = sabotage.breakage if sabotage is not None else None
     async with Stage(folder, arguments.scenario, arguments.port, arguments.seed, say, breakage) as stage:
         _say_delays(stage)
         async with playground(stage, page_port) as address:
             status = 0
             if not arguments.no_story:
-                status = await _story(stage, arguments, sabotage)
+                status = await _story(stage, arguments)
             if arguments.once:
                 return status
             await _say_addresses(stage, address)
@@ -78,18 +82,26 @@ async def _run(arguments: argparse.Namespace, folder: Path, page_port: int) -> i
 
 
 def _say_delays(stage: Stage) -> None:
-    zones = [zone for site in stage.document["sites"] for c in site["controllers"] for zone in c.get("zones", [])]
-    delays = sorted({zone["delay_s"] for zone in zones})
+    zones = [
+        zone
+        for site in stage.document["sites"]
+        for controller in site["controllers"]
+        for zone in controller.get("zones", [])
+    ]
+    here = sorted({zone["delay_s"] for zone in zones})
     say(
-        f"  breach after {'/'.join(map(str, delays))} s over the limit here (a farm's own: 1800 s); rooms live "
-        f"{next(iter(stage.world.boards.values())).zones and 'faster than people' or ''}".rstrip()
+        f"  delays of this site file: breach after {'/'.join(map(str, here))} s over the limit (a farm: 1800 s)"
     )
+    say(f"  rooms and zones live {WORLD_SPEED:.0f} times as fast as people; time itself is not bent")
 
 
-async def _story(stage: Stage, arguments: argparse.Namespace, sabotage: object) -> int:
+async def _story(stage: Stage, arguments: argparse.Namespace) -> int:
     story = runner.Story(stage, said=say)
     started = time.monotonic()
     failed = await runner.play(story, runner.selection(STEPS, arguments.steps))
+    for name in stage.children:
+        if name.startswith("gateway:") and stage.children[name].is_running:
+            story.figure("gateway memory, MB resident", resident_kib(stage.children[name].pid) / 1024)
     say("Figures of this run:")
     story.print_figures()
     if failed is None:

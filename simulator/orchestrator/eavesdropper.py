@@ -108,7 +108,7 @@ class Eavesdropper:
         self._to_broker.write(write_publish(topic, payload, retained))
         await self._to_broker.drain()
 
-    async def wait_for(self, topic: str, since: int = 0, timeout: float = 10.0) -> Heard:
+    async def wait_for(self, topic: str, since: int = 0, timeout: float = 10.0) -> Heard:  # noqa: ASYNC109
         """The first message on `topic` from index `since` of `heard` on."""
         async with asyncio.timeout(timeout), self._arrived:
             while True:
@@ -136,7 +136,9 @@ class Eavesdropper:
             to_broker.close()
             writer.close()
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, from_gateway: bool) -> None:
+    async def _pump(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, from_gateway: bool
+    ) -> None:
         buffer = bytearray()
         try:
             while chunk := await reader.read(65536):

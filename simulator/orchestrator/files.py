@@ -7,6 +7,9 @@ from pathlib import Path
 
 from simulator.orchestrator.runfolder import LOOPBACK
 
+COMMAND_TTL_S = 8
+"""Of a remote opening here; on a farm a minute, by the same setting."""
+
 
 def toml(values: dict[str, str | int | bool]) -> str:
     """A flat TOML document (a JSON string is a TOML string)."""
@@ -52,6 +55,7 @@ def write_server(folder: Path, port: int, smtp_port: int, webhook_secret: str) -
                 "payment_provider": "test",
                 "webhook_secret": webhook_secret,
                 "secure_cookies": False,
+                "command_ttl_s": COMMAND_TTL_S,
             }
         ),
     )
@@ -80,8 +84,8 @@ def write_gateway(
 ) -> GatewayFiles:
     """`gateway.toml`, token and devices files of one site.
 
-    `server_port`: where this gateway finds the server. `broker_port`: where the broker listens for the gateway; the
-    gateway reaches it through `heard_port`, where somebody listens in.
+    `server_port`: where this gateway finds the server. `broker_port`: where the broker listens for the
+    gateway, which reaches it through `heard_port`, where somebody listens in.
     """
     folder.mkdir(mode=0o700)
     write_private(folder / "token", token + "\n")

@@ -1,4 +1,4 @@
-"""Child processes that never outlive their parent: ended by pid, in reverse order, and by the kernel if we die first."""
+"""Child processes that never outlive their parent: ended by pid, and by the kernel if we die first."""
 
 import asyncio
 import ctypes

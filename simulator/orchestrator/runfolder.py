@@ -26,7 +26,9 @@ def run_folder(root: Path) -> Iterator[Path]:
         except BlockingIOError:
             lock.seek(0)
             pid = lock.read().strip() or "unknown"
-            raise RunError(f"already running here (process {pid}): end it with Ctrl-C, or use another clone") from None
+            raise RunError(
+                f"already running here (process {pid}): end it with Ctrl-C, or use another clone"
+            ) from None
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
@@ -54,5 +56,7 @@ def require_port(port: int, what: str) -> int:
         try:
             probe.bind((LOOPBACK, port))
         except OSError as error:
-            raise RunError(f"port {port} ({what}) is taken ({error.strerror}): free it, or start with --port N") from error
+            raise RunError(
+                f"port {port} ({what}) is taken ({error.strerror}): free it, or start with --port N"
+            ) from error
     return port

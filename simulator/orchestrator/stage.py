@@ -1,7 +1,6 @@
-"""The stage: brokers, server, gateways, controllers and their world, all running, and what the story may touch of them."""
+"""The stage: brokers, server, gateways, controllers and their world, all running."""
 
 import asyncio
-import json
 import re
 import sys
 import time
@@ -16,6 +15,7 @@ from typing import Any, Self
 import httpx
 
 from simulator.controllers import Fleet, identity
+from simulator.load.launch import Load, load_command
 from simulator.mailbox import Mailbox
 from simulator.orchestrator import files
 from simulator.orchestrator.eavesdropper import Eavesdropper
@@ -29,13 +29,13 @@ from simulator.world.world import World
 START_S = 40.0
 """Seconds a part may take until it is ready; a noisy machine takes a few."""
 
-WORLD_SPEED = 20.0
-"""Cold rooms and zones live twenty times as fast as people and doors: their own factor, nothing else's."""
+WORLD_SPEED = 10.0
+"""Cold rooms and zones live ten times as fast as people and doors: their own factor, nothing else's."""
 
 
 @dataclass(frozen=True)
 class Breakage:
-    """What a sabotage changes before anything starts. `patch`: its name in `simulator.story.broken`, for these programs."""
+    """What a sabotage changes before anything starts: patches of programs (`simulator.story.broken`)."""
 
     name: str
     programs: tuple[str, ...] = ()
@@ -44,12 +44,18 @@ class Breakage:
 
 
 class Stage:
-    """Everything of one run. Names of processes: `server`, `broker:SITE`, `gateway:SITE`; of links: `CONTROLLER`
-    (controller to broker) and `gateway:SITE` (gateway to server).
+    """Everything of one run. Processes: `server`, `broker:SITE`, `gateway:SITE`; links: `CONTROLLER` (to its
+    broker) and `gateway:SITE` (to the server).
     """
 
     def __init__(
-        self, folder: Path, scenario: Path, port: int, seed: int, say: Callable[[str], None], breakage: Breakage | None
+        self,
+        folder: Path,
+        scenario: Path,
+        port: int,
+        seed: int,
+        say: Callable[[str], None],
+        breakage: Breakage | None,
     ) -> None:
         self.folder = folder
         self.scenario = scenario
@@ -73,6 +79,11 @@ class Stage:
     def server_url(self) -> str:
         """Where the server's pages are."""
         return f"http://{LOOPBACK}:{self.port}"
+
+    @property
+    def command_ttl_s(self) -> float:
+        """How long a remote opening may take, as the server is configured."""
+        return files.COMMAND_TTL_S
 
     @property
     def sites(self) -> list[str]:
@@ -132,7 +143,10 @@ class Stage:
     def client(self) -> httpx.AsyncClient:
         """A new browser without any cookie, ended with the stage."""
         client = httpx.AsyncClient(
-            base_url=self.server_url, timeout=10.0, follow_redirects=True, headers={"Sec-Fetch-Site": "same-origin"}
+            base_url=self.server_url,
+            timeout=10.0,
+            follow_redirects=True,
+            headers={"Sec-Fetch-Site": "same-origin"},
         )
         self._stack.push_async_callback(client.aclose)
         return client
@@ -162,6 +176,21 @@ class Stage:
         except TimeoutError as error:
             raise TimeoutError(f"waited {timeout:.0f} s in vain: {what}") from error
 
+    def load_device(self, device: str, rate: int, count: int, seed: int) -> tuple[Child, Path]:
+        """A program that speaks as `device` (switch the real one off first) and makes `count` records, `rate` a
+        second; with the ledger it writes.
+        """
+        site = self.site_of(device)
+        folder = self.folder / "load"
+        folder.mkdir(exist_ok=True)
+        ledger = folder / f"{device}.ledger"
+        port, psk = self.links[device].port, self.secrets.controllers[device]["psk"]
+        load = Load(site, device, port, psk, rate, count, seed, boot=1000)
+        command, environment = load_command(load, ledger)
+        child = Child(f"load:{device}", command, self.folder / "logs" / f"load-{device}.log", environment)
+        self._stack.push_async_callback(child.stop)
+        return child, ledger
+
     # ---- starting ------------------------------------------------------------------------------------------
 
     def _program(self, program: str, *arguments: str) -> list[str]:
@@ -182,7 +211,9 @@ class Stage:
         )
         output, complaint = await process.communicate()
         if process.returncode != 0:
-            raise ProcessError(f"{program} {arguments[0]}: {complaint.decode(errors='replace').strip()[-600:]}")
+            raise ProcessError(
+                f"{program} {arguments[0]}: {complaint.decode(errors='replace').strip()[-600:]}"
+            )
         return output.decode()
 
     def _child(self, name: str, command: list[str]) -> None:
@@ -217,7 +248,14 @@ class Stage:
         secrets_path = self.folder / "secrets.json"
         settings = files.write_server(self.folder, self.port, self.mailbox.port, "")
         await self._run(
-            "server", "setup", "--config", str(settings), "--site", str(self.scenario), "--secrets", str(secrets_path)
+            "server",
+            "setup",
+            "--config",
+            str(settings),
+            "--site",
+            str(self.scenario),
+            "--secrets",
+            str(secrets_path),
         )
         self.secrets = files.read_secrets(secrets_path)
         files.write_server(self.folder, self.port, self.mailbox.port, self.secrets.webhook_secret)
@@ -237,13 +275,22 @@ class Stage:
             if plan.site == site
         }
         gateway = files.write_gateway(
-            self.folder / site, site, link.port, self.secrets.gateways[site], psks, broker_port, tap.port, tls_port
+            self.folder / site,
+            site,
+            link.port,
+            self.secrets.gateways[site],
+            psks,
+            broker_port,
+            tap.port,
+            tls_port,
         )
         self.gateways[site] = gateway
         said = await self._run("gateway", "broker", "--config", str(gateway.settings))
         configuration = Path(said.strip().splitlines()[-1])
         await self._launch(f"broker:{site}", broker_command(configuration))
-        await self._launch(f"gateway:{site}", self._program("gateway", "run", "--config", str(gateway.settings)))
+        await self._launch(
+            f"gateway:{site}", self._program("gateway", "run", "--config", str(gateway.settings))
+        )
 
     async def _start_controller(self, name: str) -> None:
         plan = self.world.plans[name]
@@ -301,7 +348,3 @@ class Stage:
             else:
                 writer.close()
                 return
-
-    def addresses(self) -> dict[str, str]:
-        """Public settings of the run, for whoever wants to look: no secrets."""
-        return json.loads(json.dumps({"server": self.server_url, "folder": str(self.folder)}))

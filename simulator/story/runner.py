@@ -9,14 +9,14 @@ from statistics import median
 from simulator.orchestrator.stage import Stage
 
 
-class StepFailed(Exception):
+class StepFailedError(Exception):
     """Something that a person would have seen was not as it must be; the text says what."""
 
 
 def require(holds: object, what: str) -> None:
-    """Raises StepFailed with `what` if `holds` is false."""
+    """Raises StepFailedError with `what` if `holds` is false."""
     if not holds:
-        raise StepFailed(what)
+        raise StepFailedError(what)
 
 
 @dataclass
@@ -26,6 +26,8 @@ class Story:
     stage: Stage
     figures: dict[str, list[float]] = field(default_factory=dict)
     """Name (with its unit) → values measured."""
+    marks: dict[str, int] = field(default_factory=dict)
+    """Places in the world's log that a later step starts from."""
     said: Callable[[str], None] = print
 
     def note(self, text: str) -> None:
@@ -62,7 +64,7 @@ def selection(steps: Sequence[Step], wanted: Sequence[int]) -> list[Step]:
     while waiting:
         number = waiting.pop()
         if number not in by_number:
-            raise StepFailed(f"the story has no step {number}")
+            raise StepFailedError(f"the story has no step {number}")
         if number not in chosen:
             chosen.add(number)
             waiting.extend(by_number[number].needs)
@@ -80,8 +82,8 @@ async def play(story: Story, steps: Sequence[Step]) -> int | None:
         # Whatever goes wrong, the step is named and everything is ended in order.
         except Exception as error:  # noqa: BLE001
             took = time.monotonic() - started
-            story.said(f"[{step.number}] FAILED after {took:.2f} s: {error or type(error).__name__}")
-            if not isinstance(error, StepFailed):
+            story.said(f"[{step.number}] FAILED after {took:.2f} s: {str(error) or type(error).__name__}")
+            if not isinstance(error, StepFailedError):
                 story.said("".join(traceback.format_exception(error, limit=-6)))
             return step.number
         story.said(f"[{step.number}] held, {time.monotonic() - started:.2f} s")
