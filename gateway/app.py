@@ -136,9 +136,9 @@ class Gateway:
         if arrival is None:
             return
         if self._is_full and arrival.leaf == "up":
-            self._tally.add(arrival.device, "full")
+            self._tally.refuse(arrival.device, "full", arrival.at.mono_ms)
         elif not self._writer.offer(lambda effects: self._site.take(arrival, effects)):
-            self._tally.add(arrival.device, "busy")
+            self._tally.refuse(arrival.device, "busy", arrival.at.mono_ms)
 
     def _up(self) -> None:
         self._writer.post(lambda effects: self._site.linked(host.now(), effects))

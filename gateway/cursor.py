@@ -48,17 +48,18 @@ class Hole:
     """
 
     def __init__(self, now_ms: int) -> None:
-        self._since_ms = now_ms
+        self.since_ms = now_ms
+        """Since when the lowest number stands (monotonic)."""
         self._lowest = 0
         self._repeats = 0
 
     def seen(self, first: int, now_ms: int) -> int | None:
         """Note a record beyond the hole; its number if everything before it is to be given up, else None."""
         if self._lowest == 0 or first < self._lowest:
-            self._lowest, self._repeats, self._since_ms = first, 1, now_ms
+            self._lowest, self._repeats, self.since_ms = first, 1, now_ms
             return None
         if first == self._lowest:
             self._repeats += 1
-            if self._repeats > REPEATS and now_ms - self._since_ms >= PATIENCE_MS:
+            if self._repeats > REPEATS and now_ms - self.since_ms >= PATIENCE_MS:
                 return first
         return None

@@ -56,7 +56,7 @@ class Gate:
         lane = message.get("l") if message is not None and leaf == "up" else STATE_LANE
         bucket = lane if isinstance(lane, int) and lane in records.LANES else STATE_LANE
         if not self._quotas.admits(device, bucket, now.mono_ms):
-            self._tally.add(device, QUOTA, bucket)
+            self._tally.refuse(device, QUOTA, now.mono_ms, bucket)
             return None
         return Arrival(device, leaf, payload[: topics.MAX_MESSAGE], message, reason, retained, now)
 

@@ -114,8 +114,11 @@ class Intake:
         cursor = self._cursor(key)
         verdict = judge(cursor, first, last)
         if verdict is Verdict.HOLE:
-            given_up = self._holes.setdefault(key, Hole(arrival.at.mono_ms)).seen(first, arrival.at.mono_ms)
-            if given_up is not None:
+            hole = self._holes.setdefault(key, Hole(arrival.at.mono_ms))
+            given_up = hole.seen(first, arrival.at.mono_ms)
+            if self._tally.refused_since(arrival.device, hole.since_ms):
+                del self._holes[key]
+            elif given_up is not None:
                 self._close(key, given_up - 1, boot, _int(message, "u"), arrival.at)
                 verdict = Verdict.NEXT
         if verdict is Verdict.NEXT:

@@ -143,6 +143,16 @@ def rewind(database: sqlite3.Connection, lane: Lane, expect: int) -> bool:
     return True
 
 
+def doubt(database: sqlite3.Connection, besides: Lane | None = None) -> None:
+    """The server may have been restored: send the last row it had of each lane again; its answer shows what
+    it has.
+    """
+    for lane in Lane:
+        (acked,) = database.execute("SELECT acked FROM lane WHERE lane = ?", (lane,)).fetchone()
+        if lane is not besides and acked > 0:
+            rewind(database, lane, acked)
+
+
 def _now_of(database: sqlite3.Connection, lane: Lane, acked: int) -> int:
     row = database.execute(
         "SELECT max(received_ms) FROM out WHERE lane = ? AND seq > ?", (lane, acked)

@@ -175,7 +175,9 @@ class Link:
 
 
 def _without_delay(_client: mqtt.Client, _data: object, sock: object) -> None:
-    """Small messages leave at once: a command must not wait for the acknowledgement of the one before (Nagle)."""
+    """Small messages leave at once: a command must not wait for the acknowledgement of the one before
+    (Nagle).
+    """
     if isinstance(sock, socket.socket):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 

@@ -34,7 +34,8 @@ class Settings:
     broker: Address
     """Where the gateway finds its broker."""
     broker_listen: Address
-    """The broker's listener for the gateway, for this host alone; the same unless something stands between."""
+    """The broker's listener for the gateway, for this host alone; the same unless something stands between.
+    """
     broker_dir: Path
     """Folder of the generated broker files."""
     tls_listen: Address

@@ -85,6 +85,9 @@ class Site:
         """
         if sent is not None:
             self.clock.hear(answer.now_ms, sent, now)
+        if snapshot and self.feed.position().epoch not in ("", answer.epoch):
+            lanes.doubt(self.database)
+            effects.upstream = True
         self.feed.apply(answer, snapshot, now, effects)
 
     def tick(self, now: Moment, disciplined: bool, effects: Effects) -> None:
@@ -129,7 +132,9 @@ class Site:
 
     def expected(self, lane: Lane, expect: int) -> None:
         """The server wants another number next."""
-        if not lanes.rewind(self.database, lane, expect):
+        if lanes.rewind(self.database, lane, expect):
+            lanes.doubt(self.database, besides=lane)
+        else:
             lanes.renumber(self.database, self._random_hex(16))
 
     def unacceptable(self, lane: Lane, row: lanes.Row, code: str, now: Moment) -> None:

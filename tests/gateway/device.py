@@ -1,6 +1,7 @@
-"""A controller's double that speaks the contract over a real broker: numbered records, window, go-back-N, hello.
+"""A controller's double that speaks the contract over a real broker: numbered records, window, go-back-N,
+hello.
 
-It keeps its journal in memory and never forgets, so that a test can compare what it made with what arrived.
+It keeps its journal in memory for good, so that a test can compare what it made with what arrived.
 """
 
 import threading
@@ -26,7 +27,9 @@ class Lane:
 class Device:
     """One device. `repeat_s` stands for R-44's five seconds."""
 
-    def __init__(self, site: str, name: str, port: int, password: str, boot: int = 1, repeat_s: float = 0.5) -> None:
+    def __init__(
+        self, site: str, name: str, port: int, password: str, boot: int = 1, repeat_s: float = 0.5
+    ) -> None:
         self.site = site
         self.name = name
         self.epoch = f"{abs(hash(name)) % 0xFFFFFFFF:08x}"

@@ -1,7 +1,8 @@
 """A small real HTTP server that plays the server's side of the gateway API and keeps what it was told.
 
-It is strict where the contract is: a hole is answered with 409 and the number expected, known numbers are ignored, a
-batch counts only when its answer was decided. `script` answers the next requests otherwise, one entry each.
+It is strict where the contract is: a hole is answered with 409 and the number expected, known numbers are
+ignored, a batch counts only when its answer was decided. `script` answers the next requests otherwise, one
+entry each.
 """
 
 import base64
@@ -168,9 +169,10 @@ class Peer:
                 items = [item for item in self.feed if item["c"] > since]
                 if items or not self.reachable or values["epoch"] != self.feed_epoch:
                     break
-                if not self.changed.wait(max(0.0, min(1.0, deadline - time.monotonic()))):
-                    if time.monotonic() >= deadline:
-                        break
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    break
+                self.changed.wait(min(1.0, left))
             cursor = items[-1]["c"] if items else since
             body = {"epoch": self.feed_epoch, "cursor": cursor, "now_ms": self.now_ms(), "items": items}
             return 200, body, {}

@@ -1,6 +1,8 @@
-"""A real broker from the generated files, a real gateway process, and the peer: what most tests here stand on.
+"""A real broker from the generated files, a real gateway process, and the peer: what most tests here stand
+on.
 
-The test's own listener is added beside the generated two: users with a password, under the same generated rights.
+The test's own listener is added beside the generated two: users with a password, under the same generated
+rights.
 """
 
 import json
@@ -14,6 +16,7 @@ import time
 from pathlib import Path
 
 import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
 
 from firmware.contract import topics
 from gateway import settings
@@ -47,7 +50,8 @@ class Rig:
         self.devices_file.write_text(json.dumps(self.keys))
         self.config = folder / "gateway.toml"
         self.config.write_text(
-            f'site = "{SITE}"\nserver_url = "{peer.url}"\ntoken_file = "token"\nstore = "store/gateway.db"\n'
+            f'site = "{SITE}"\nserver_url = "{peer.url}"\ntoken_file = "token"\n'
+            'store = "store/gateway.db"\n'
             f'broker = "127.0.0.1:{free_port()}"\nbroker_dir = "broker"\ntls_listen = "127.0.0.1:{free_port()}"\n'
             'broker_pid_file = "broker/mosquitto.pid"\ndevices_file = "devices.json"\npersist_dir = "kept"\n'
         )
@@ -133,7 +137,7 @@ class Listener:
         self.changed = threading.Condition()
         self.ready = threading.Event()
         self.closed = threading.Event()
-        self.client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=user, protocol=mqtt.MQTTv311)
+        self.client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=user, protocol=mqtt.MQTTv311)
         self.client.username_pw_set(user, PASSWORD)
         self.client.on_connect = lambda client, *_: client.subscribe([(pattern, 1) for pattern in patterns])
         self.client.on_subscribe = lambda *_: self.ready.set()
