@@ -28,6 +28,7 @@ class _Server(uvicorn.Server):
 def run(config: Path) -> None:
     """Serves until SIGINT or SIGTERM. Refuses to start on a database that is not at the newest revision."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     settings = load_settings(config)
     context = create_context(settings)
     if not migrate.is_current(context.store):

@@ -16,9 +16,11 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
-from server.foundation.errors import Problem
+from server.foundation.errors import Problem, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -73,8 +75,8 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The `responses=` of a route that may answer with these problems; 400 and 422 always may."""
-    return {status: PROBLEMS[status] for status in sorted({400, 422, *statuses})}
+    """The `responses=` of a route that may answer with these problems; 400, 422 and 503 always may."""
+    return {status: PROBLEMS[status] for status in sorted({400, 422, 503, *statuses})}
 
 
 def problem_response(problem: Problem) -> JSONResponse:
@@ -177,6 +179,13 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def on_validation(request: Request, error: RequestValidationError) -> Response:
         return _answer(request, _from_validation(error))
+
+    async def on_busy(request: Request, error: Exception) -> Response:
+        log.error("the database was busy or away: %s", type(error).__name__)
+        return _answer(request, Unavailable("the database is busy; try again", headers={"Retry-After": "2"}))
+
+    app.add_exception_handler(OperationalError, on_busy)
+    app.add_exception_handler(PoolTimeout, on_busy)
 
     @app.exception_handler(Exception)
     async def on_anything(request: Request, error: Exception) -> Response:

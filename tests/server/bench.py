@@ -155,7 +155,7 @@ class Device:
 
     def _command(self, command: commands.Command) -> None:
         if command.command_id in self.done:
-            word = {"st": records.DUPLICATE, "st1": self.done[command.command_id]}
+            word: dict[str, Any] = {"st": records.DUPLICATE, "st1": self.done[command.command_id]}
         elif command.boot != self.boot:
             word = {"st": records.OTHER_BOOT}
         elif command.not_after_ms < self.uptime_ms:
@@ -221,7 +221,7 @@ class Bench:
         self.shop = {"Authorization": f"Bearer {secrets['shops']['boutique']}"}
         self.cursor = 0
         self.feed_epoch = ""
-        self._sent = 0
+        self.sent = 0
         self._seq = 0
         self._count = 0
 
@@ -335,17 +335,17 @@ class Bench:
 
     def flush(self) -> httpx.Response:
         """The gateway hands up what the controller told since."""
-        fresh = self.device.told[self._sent :]
+        fresh = self.device.told[self.sent :]
         answer = self.batch(fresh)
         assert answer.status_code == 200, answer.text
         assert answer.json()["rejected"] == []
-        self._sent = len(self.device.told)
+        self.sent = len(self.device.told)
         return answer
 
     def sync(self) -> None:
         """Feed down, records up, until both are still."""
         self.poll()
-        while self.poll() or self._sent < len(self.device.told):
+        while self.poll() or self.sent < len(self.device.told):
             self.flush()
         tick(self.context)
 
