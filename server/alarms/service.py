@@ -50,7 +50,7 @@ def apply(
     mailed: bool = True,
     derived: bool = False,
 ) -> Alarm | None:
-    """Opens the alarm, or notes that its cause is over and closes it if its rule says so; repeats are nothing.
+    """Opens the alarm, or notes that its cause is over and closes it if its rule says so. Repeats: nothing.
 
     `derived`: concluded from readings, which arrive after the controller's own word; it opens no alarm for a
     time of which that word has already said that it is over.

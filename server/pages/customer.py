@@ -46,7 +46,7 @@ def order_page(request: Request, context: Ctx, order_id: str, token: str) -> Res
             "customer.html",
             language=language,
             platform=platform(session),
-            zone=shown.zone,
+            timezone=shown.zone,
             live=f"/live/o/{order_id}/{token}",
             order=shown,
         )

@@ -81,7 +81,7 @@ def show(
         platform=platform(session),
         person=person,
         places=places(session, language_of(request, person), here),
-        zone=_zone(session),
+        timezone=_zone(session),
         live=live,
         **values,
     )

@@ -92,7 +92,7 @@ def render(
     platform: Platform | None = None,
     person: Signed | None = None,
     places: list[Place] | None = None,
-    zone: ZoneInfo = DEFAULT_ZONE,
+    timezone: ZoneInfo = DEFAULT_ZONE,
     note: str = "",
     live: str = "",
     language: str = "",
@@ -109,7 +109,7 @@ def render(
     frame = Frame(
         language=language,
         other_language="?" + urlencode([*kept, ("lang", other)]),
-        time=f"{now.astimezone(zone):%H:%M:%S}",
+        time=f"{now.astimezone(timezone):%H:%M:%S}",
         help=platform.help if platform is not None else "",
         home="/" if person is not None else request.url.path,
         note=words.look(words.NOTED, word, language) if word in words.NOTED else None,
@@ -120,7 +120,7 @@ def render(
         person=person,
         places=places or [],
         live=live,
-        local=lambda at: local(at, zone),
+        local=lambda at: local(at, timezone),
         **values,
     )
     response = HTMLResponse(text, status)
