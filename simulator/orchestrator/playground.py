@@ -11,7 +11,7 @@ from simulator.page.serve import serving
 @asynccontextmanager
 async def playground(stage: Stage, port: int) -> AsyncIterator[str]:
     """Serves the page while entered; gives its address."""
-    pages = {"manager": f"{stage.server_url}/manager", "server": stage.server_url}
+    pages = {"producer": f"{stage.server_url}/producer", "manager": f"{stage.server_url}/manager"}
     app = create_app(stage.world, stage.scenario, stage.mailbox, stage.links, stage, stage.fleet, pages)
     async with serving(app, port) as address:
         yield address

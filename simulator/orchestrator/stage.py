@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_hex
 from types import TracebackType
 from typing import Any, Self
 
@@ -246,7 +247,7 @@ class Stage:
 
     async def _start_server(self) -> None:
         secrets_path = self.folder / "secrets.json"
-        settings = files.write_server(self.folder, self.port, self.mailbox.port, "")
+        settings = files.write_server(self.folder, self.port, self.mailbox.port, token_hex(16))
         await self._run(
             "server",
             "setup",
@@ -258,7 +259,6 @@ class Stage:
             str(secrets_path),
         )
         self.secrets = files.read_secrets(secrets_path)
-        files.write_server(self.folder, self.port, self.mailbox.port, self.secrets.webhook_secret)
         await self._launch("server", self._program("server", "run", "--config", str(settings)))
 
     async def _start_site(self, site: str) -> None:

@@ -52,19 +52,11 @@ class Shop:
         self._client = stage.client()
         self._client.headers["Authorization"] = f"Bearer {token}"
 
-    async def order(
-        self,
-        bank: str,
-        products: list[str],
-        email: str,
-        *,
-        key: str | None = None,
-        reference: str | None = None,
-    ) -> dict[str, Any]:
-        """A new order, one of each product, to be collected from now to tomorrow; the server's answer."""
+    def body(self, bank: str, products: list[str], email: str) -> dict[str, Any]:
+        """A request for one of each product, to be collected from now to tomorrow."""
         now = datetime.now(UTC)
-        body = {
-            "reference": reference or f"C{next(_references)}",
+        return {
+            "reference": f"C{next(_references)}",
             "bank": bank,
             "customer": {"email": email, "name": "Jeanne Petit", "locale": "fr"},
             "window": {
@@ -73,13 +65,16 @@ class Shop:
             },
             "lines": [{"product": product, "quantity": 1} for product in products],
         }
-        answer = await self._client.post(
-            "/api/v1/orders", json=body, headers={"Idempotency-Key": key or str(uuid.uuid4())}
-        )
-        require(
-            answer.status_code in (200, 201), f"the order was refused: {answer.status_code} {answer.text}"
-        )
+
+    async def send(self, body: dict[str, Any], key: str) -> dict[str, Any]:
+        """Send a request under an idempotency key; the server's answer."""
+        answer = await self._client.post("/api/v1/orders", json=body, headers={"Idempotency-Key": key})
+        require(answer.status_code in (200, 201), f"the order was refused: {answer.status_code} {answer.text}")
         return dict(answer.json())
+
+    async def order(self, bank: str, products: list[str], email: str) -> dict[str, Any]:
+        """A new order."""
+        return await self.send(self.body(bank, products, email), str(uuid.uuid4()))
 
     async def see(self, order_id: str) -> dict[str, Any]:
         """The order as the API shows it to its shop."""
@@ -288,11 +283,13 @@ class Manager:
         """Every record the server holds of a device, in the order of their numbers, read page by page."""
         client = await self.browser()
         found: list[dict[str, Any]] = []
-        url: str | None = f"/api/v1/devices/{device}/records?lane={lane}&limit=100"
-        while url:
-            answer = await client.get(url)
+        after: str | None = "0"
+        while after is not None:
+            answer = await client.get(
+                "/api/v1/records", params={"controller": device, "after": after, "limit": 100}
+            )
             answer.raise_for_status()
             document = answer.json()
-            found += document["items"]
-            url = document.get("next")
+            found += [row for row in document["items"] if row["lane"] == lane]
+            after = document.get("next")
         return found
