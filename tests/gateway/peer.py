@@ -43,7 +43,8 @@ class Peer:
         self.snapshot_items: list[dict[str, Any]] = []
         self.snapshots = 0
         self.online: list[str] = []
-        self.max_rows = 10_000
+        self.refuses: Callable[[dict[str, Any]], bool] = lambda _item: False
+        """Items for which a batch is refused as too large."""
         self.unauthorised = 0
         self.reachable = True
         self.time_offset_ms = 0
@@ -138,7 +139,7 @@ class Peer:
             numbers = [item["seq"] for item in batch["items"]]
             assert numbers == list(range(numbers[0], numbers[0] + len(numbers))), numbers
             self.batches.append((*key, numbers[0], numbers[-1]))
-            if len(numbers) > self.max_rows:
+            if any(self.refuses(item) for item in batch["items"]):
                 return 413, {"title": "too large"}, {}
             if numbers[0] > len(stream) + 1:
                 return 409, {"title": "hole", "expect": len(stream) + 1}, {}

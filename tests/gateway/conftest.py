@@ -1,0 +1,25 @@
+"""Fixtures of the tests that run a real broker and a real gateway process."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.gateway.peer import Peer
+from tests.gateway.rig import Rig
+
+
+@pytest.fixture
+def peer() -> Iterator[Peer]:
+    """The server's side."""
+    made = Peer()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def rig(tmp_path: Path, peer: Peer) -> Iterator[Rig]:
+    """A broker and a gateway, not yet started."""
+    made = Rig(tmp_path, peer)
+    yield made
+    made.close()
