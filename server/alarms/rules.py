@@ -51,8 +51,8 @@ _RULES = (
         URGENT,
         BY_RELEASE,
         True,
-        _("Température hors limite : portes bloquées"),
-        _("Contrôlez les produits, jetez ou déplacez, puis libérez les portes avec un motif."),
+        _("Température hors limite trop longtemps"),
+        _("Contrôlez les produits, jetez ou déplacez, puis libérez avec un motif."),
     ),
     Rule(
         NODATA,

@@ -161,6 +161,12 @@ def _next_in_prefix(session: Session, device: Controller, cursor: ZoneWatch) -> 
 
 def _act(session: Session, context: Context, zone: Zone, finding: Finding, watch: Watch) -> None:
     at = from_unix(finding.at)
+    if finding.begins and finding.what == "breach":
+        at = from_unix(
+            watch.seen
+        )  # the excursion began earlier; the alarm begins when it has lasted too long
+    if finding.begins and finding.what == "nodata":
+        at = from_unix(finding.at + zone.silence_s)
     subject = Subject(zone.controller_id, zone=zone.key)
     if finding.what == "probe":
         subject = Subject(zone.controller_id, zone=zone.key, probe=finding.probe)

@@ -13,8 +13,10 @@ from markupsafe import Markup
 
 from server.telemetry.series import Gap, Span, runs, thin
 
-WIDTH, HEIGHT = 720, 300
-LEFT, RIGHT, TOP, BOTTOM = 58, 12, 16, 34
+LEFT, RIGHT, TOP, BOTTOM = 52, 12, 16, 34
+SIZES = {"wide": (1000, 320), "narrow": (380, 270)}
+"""Units of the drawing, about CSS pixels; the style sheet shows one of the two."""
+TICKS = {"wide": 8, "narrow": 4}
 MOST_SPANS = 480
 TICK_STEPS = (60, 300, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800, 604800)
 
@@ -22,15 +24,18 @@ TICK_STEPS = (60, 300, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800
 class _Scale:
     """From Unix seconds and hundredths of a degree to pixels."""
 
-    def __init__(self, since: int, until: int, low: int, high: int) -> None:
+    def __init__(self, size: str, since: int, until: int, low: int, high: int) -> None:
+        self.width, self.height = SIZES[size]
+        self.ticks = TICKS[size]
+        self.right, self.bottom = self.width - RIGHT, self.height - BOTTOM
         self.since, self.until, self.low, self.high = since, max(until, since + 1), low, high
 
     def x(self, at: float) -> float:
         inside = min(max(at, self.since), self.until)
-        return LEFT + (inside - self.since) / (self.until - self.since) * (WIDTH - LEFT - RIGHT)
+        return LEFT + (inside - self.since) / (self.until - self.since) * (self.right - LEFT)
 
     def y(self, value: float) -> float:
-        return HEIGHT - BOTTOM - (value - self.low) / (self.high - self.low) * (HEIGHT - TOP - BOTTOM)
+        return self.bottom - (value - self.low) / (self.high - self.low) * (self.bottom - TOP)
 
 
 def _bounds(rows: Sequence[Span], limits: Sequence[int]) -> tuple[int, int]:
@@ -44,8 +49,8 @@ def _value_step(low: int, high: int) -> int:
     return next((step for step in (50, 100, 200, 500, 1000) if (high - low) / step <= 6), 2000)
 
 
-def _time_step(length: int) -> int:
-    return next((step for step in TICK_STEPS if length / step <= 6), TICK_STEPS[-1])
+def _time_step(length: int, most: int) -> int:
+    return next((step for step in TICK_STEPS if length / step <= most), TICK_STEPS[-1])
 
 
 def _axes(scale: _Scale, zone: tzinfo, language: str) -> list[str]:
@@ -55,29 +60,31 @@ def _axes(scale: _Scale, zone: tzinfo, language: str) -> list[str]:
         y = scale.y(value)
         label = f"{value / 100:g}".replace("-", "−")
         label = label if language == "en" else label.replace(".", ",")
-        parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
+        parts.append(f'<line class="grid" x1="{LEFT}" x2="{scale.right}" y1="{y:.1f}" y2="{y:.1f}"/>')
         parts.append(f'<text class="tick" x="{LEFT - 8}" y="{y + 5:.1f}" text-anchor="end">{label}°</text>')
     length = scale.until - scale.since
-    every = _time_step(length)
+    every = _time_step(length, scale.ticks)
     offset = datetime.fromtimestamp(scale.since, zone).utcoffset()
     shift = int(offset.total_seconds()) if offset else 0
     pattern = "%d/%m" if every >= 86400 else "%H:%M"
     for at in range(-(-(scale.since + shift) // every) * every - shift, scale.until + 1, every):
         x = scale.x(at)
-        if x > WIDTH - RIGHT - 18:
+        if x > scale.right - 18:
             continue
         label = datetime.fromtimestamp(at, zone).strftime(pattern)
-        parts.append(f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>')
-        parts.append(f'<text class="tick" x="{x:.1f}" y="{HEIGHT - 10}" text-anchor="middle">{label}</text>')
+        parts.append(f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{scale.bottom}"/>')
+        parts.append(
+            f'<text class="tick" x="{x:.1f}" y="{scale.height - 10}" text-anchor="middle">{label}</text>'
+        )
     return parts
 
 
 def _limit(scale: _Scale, value: int, css: str, label: str, *, above: bool) -> list[str]:
     y = scale.y(value)
     return [
-        f'<line class="{css}" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>',
-        f'<text class="limit-name" x="{WIDTH - RIGHT - 4}" y="{y - 6 if above else y + 16:.1f}"'
-        f' text-anchor="end">{escape(label)}</text>',
+        f'<line class="{css}" x1="{LEFT}" x2="{scale.right}" y1="{y:.1f}" y2="{y:.1f}"/>',
+        f'<text class="limit-name" x="{LEFT + 6}" y="{y - 6 if above else y + 16:.1f}"'
+        f">{escape(label)}</text>",
     ]
 
 
@@ -97,6 +104,7 @@ def _curve(scale: _Scale, rows: Sequence[Span]) -> list[str]:
 
 
 def draw(
+    size: str,
     rows: Sequence[Span],
     holes: Sequence[Gap],
     window: tuple[int, int],
@@ -112,19 +120,19 @@ def draw(
     near_low = [low] if low is not None and rows and min(row.low for row in rows) - low < 800 else []
     drawn = thin(rows, MOST_SPANS)
     bottom, top = _bounds(drawn, [*near_low, *([high] if high is not None else [])])
-    scale = _Scale(window[0], window[1], bottom, top)
+    scale = _Scale(size, window[0], window[1], bottom, top)
     parts = [
-        f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img"'
-        ' aria-labelledby="chart-title chart-desc">',
-        f'<title id="chart-title">{escape(words["title"])}</title>',
-        f'<desc id="chart-desc">{escape(words["summary"])}</desc>',
-        '<defs><pattern id="hatch" width="8" height="8" patternUnits="userSpaceOnUse"'
+        f'<svg class="chart {size}" viewBox="0 0 {scale.width} {scale.height}" role="img"'
+        f' aria-labelledby="title-{size} desc-{size}">',
+        f'<title id="title-{size}">{escape(words["title"])}</title>',
+        f'<desc id="desc-{size}">{escape(words["summary"])}</desc>',
+        f'<defs><pattern id="hatch-{size}" width="8" height="8" patternUnits="userSpaceOnUse"'
         ' patternTransform="rotate(45)"><line class="hatch" x1="0" y1="0" x2="0" y2="8"/></pattern></defs>',
     ]
     if high is not None:
         y = scale.y(high)
         parts.append(
-            f'<rect class="beyond" x="{LEFT}" y="{TOP}" width="{WIDTH - LEFT - RIGHT}"'
+            f'<rect class="beyond" x="{LEFT}" y="{TOP}" width="{scale.right - LEFT}"'
             f' height="{max(y - TOP, 0):.1f}"/>'
         )
     parts += _axes(scale, zone, language)
@@ -134,11 +142,11 @@ def draw(
             continue
         parts.append(
             f'<rect class="gap" data-gap="{hole.cause}" x="{x:.1f}" y="{TOP}" width="{end - x:.1f}"'
-            f' height="{HEIGHT - TOP - BOTTOM}" fill="url(#hatch)"/>'
+            f' height="{scale.bottom - TOP}" fill="url(#hatch-{size})"/>'
         )
-        if end - x > 90:
+        if end - x > 100:
             parts.append(
-                f'<text class="gap-name" x="{(x + end) / 2:.1f}" y="{HEIGHT - BOTTOM - 10}"'
+                f'<text class="gap-name" x="{(x + end) / 2:.1f}" y="{scale.bottom - 10}"'
                 f' text-anchor="middle">{escape(words["gap"])}</text>'
             )
     if high is not None:
@@ -148,7 +156,7 @@ def draw(
     parts += _curve(scale, drawn)
     if not drawn:
         parts.append(
-            f'<text class="none" x="{WIDTH / 2}" y="{HEIGHT / 2}" text-anchor="middle">'
+            f'<text class="none" x="{scale.width / 2}" y="{scale.height / 2}" text-anchor="middle">'
             f"{escape(words['none'])}</text>"
         )
     parts.append("</svg>")

@@ -58,7 +58,8 @@ def duration(seconds: int, language: str) -> str:
     if seconds < 7200:
         return f"{seconds // 60}\u00a0min"
     if seconds < 172800:
-        return f"{seconds // 3600}\u00a0h\u00a0{seconds % 3600 // 60:02d}"
+        minutes = f"\u00a0{seconds % 3600 // 60:02d}" if seconds % 3600 >= 60 else ""
+        return f"{seconds // 3600}\u00a0h{minutes}"
     return translate(language, "%(days)s j", days=seconds // 86400)
 
 

@@ -32,7 +32,10 @@ ZONE: Mapping[str, Look] = {
     judge.PROBE: Look(WARN, "probe", _("sonde en défaut")),
     judge.NODATA: Look(BAD, "silent", _("pas de données")),
 }
-BLOCKED = Look(BAD, "lock", _("portes bloquées"))
+BLOCKED: Mapping[str, Look] = {
+    "bank": Look(BAD, "lock", _("portes bloquées")),
+    "room": Look(BAD, "lock", _("chambre bloquée")),
+}
 
 CLAIM_FOR_CUSTOMER: Mapping[str, Look] = {
     states.HELD: Look(CALM, "clock", _("en attente du paiement")),

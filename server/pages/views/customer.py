@@ -298,7 +298,7 @@ def _zone_cold(
         high=degrees(found.high or 0, language),
         limit=degrees(zone.high_centi, language),
     )
-    if excursions:
+    if excursions or lockers_blocks.covering(session, zone.controller_id, zone.key):
         text += " " + translate(language, "La limite a été dépassée trop longtemps.")
         return "bad", text
     if found.gap_s > zone.silence_s:

@@ -119,7 +119,7 @@ def card(session: Session, zone: Zone, now: datetime, language: str, *, spark: b
         place=controller.name,
         state=state,
         look=words.look(words.ZONE, state, language),
-        blocked=_translated(words.BLOCKED, language) if blocked else None,
+        blocked=words.look(words.BLOCKED, controller.kind, language) if blocked else None,
         celsius=degrees(watch.latest, language) if watch.seen else "–",
         celsius_centi=watch.latest if watch.seen else None,
         old=state == "nodata",
@@ -128,10 +128,6 @@ def card(session: Session, zone: Zone, now: datetime, language: str, *, spark: b
         spark=drawn,
         href=f"/manager/zones/{zone.controller_id}/{zone.key}",
     )
-
-
-def _translated(look: Look, language: str) -> Look:
-    return Look(look.tone, look.icon, translate(language, look.word))
 
 
 def probes(session: Session, zone: Zone, language: str) -> list[ProbeLine]:
@@ -189,21 +185,17 @@ def history(
     rows, holes = chartdata.window(session, zone, since, until)
     low = zone.low_centi if zone.low_centi > NO_LOWER_LIMIT else None
     text = sentence(series.summary(rows, holes, low, zone.high_centi), length, language)
-    drawn = chart.draw(
-        rows,
-        holes,
-        (since, until),
-        (low, zone.high_centi),
-        {
-            "title": translate(language, "Température de %(zone)s", zone=zone.name),
-            "summary": text,
-            "low": translate(language, "limite basse"),
-            "high": translate(language, "limite haute"),
-            "gap": translate(language, "sans données"),
-            "none": translate(language, "Aucune température sur cette période"),
-        },
-        timezone,
-        language,
+    say = {
+        "title": translate(language, "Température de %(zone)s", zone=zone.name),
+        "summary": text,
+        "low": translate(language, "limite basse"),
+        "high": translate(language, "limite haute"),
+        "gap": translate(language, "sans données"),
+        "none": translate(language, "Aucune température sur cette période"),
+    }
+    bounds = (low, zone.high_centi)
+    drawn = Markup().join(
+        chart.draw(size, rows, holes, (since, until), bounds, say, timezone, language) for size in chart.SIZES
     )
     return drawn, text, _table(rows, holes, low, zone.high_centi, timezone, language)
 
