@@ -24,7 +24,6 @@ LONGEST_COIL_S = 1.0
 """A coil on for longer breaks a rule of the world."""
 
 _OUT, _OPEN_DRAIN = 3, 7
-_PER_CHIP = 16
 
 
 class BankBoard(Board):
@@ -71,8 +70,7 @@ class BankBoard(Board):
                 self.chips[board.address] = self._locks
         self._lights: list[Mcp23017] = []
         for part in (1, 2):
-            first = (part - 1) * _PER_CHIP + 1
-            self.chips[self.pin(f"ADDR_ITEMS_{part}")] = Mcp23017(self._receivers(first))
+            self.chips[self.pin(f"ADDR_ITEMS_{part}")] = Mcp23017(self._receivers(part - 1))
             lights = Mcp23017(changed=self._lights_changed)
             self._lights.append(lights)
             self.chips[self.pin(f"ADDR_LEDS_{part}")] = lights
@@ -127,14 +125,15 @@ class BankBoard(Board):
 
         return levels
 
-    def _receivers(self, first: int) -> Callable[[], int]:
+    def _receivers(self, index: int) -> Callable[[], int]:
+        """One chip has the receivers of one lock board's doors, bit by channel."""
+
         def levels() -> int:
             lit = self.output("IR_EN")
             value = 0xFFFF
             for door in self.plan.doors:
-                bit = door.number - first
-                if 0 <= bit < _PER_CHIP and door.item_sensor and self._sees_light(door.number, lit):
-                    value &= ~(1 << bit)
+                if door.board == index and door.item_sensor and self._sees_light(door.number, lit):
+                    value &= ~(1 << (door.channel - 1))
             return value
 
         return levels
@@ -186,9 +185,9 @@ class BankBoard(Board):
     def lit(self) -> set[int]:
         """Doors whose light is on."""
         return {
-            number
-            for number in self.doors
-            if self._lights[(number - 1) // _PER_CHIP].driven >> ((number - 1) % _PER_CHIP) & 1
+            door.number
+            for door in self.plan.doors
+            if door.board < len(self._lights) and self._lights[door.board].driven >> (door.channel - 1) & 1
         }
 
     def energised(self, now: float) -> set[int]:

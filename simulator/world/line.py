@@ -9,7 +9,7 @@ from simulator.world.chips.lockboard import LockBoard
 BAUD = 9600
 BYTE_S = 10 / BAUD
 SILENCE_S = 0.004
-TURN_S = 0.010
+TURN_S = 0.020
 """From a frame's end by silence to a board's answer."""
 
 

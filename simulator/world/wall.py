@@ -7,8 +7,11 @@ from simulator.world.chips.ds18b20 import Probe, Wire
 from simulator.world.doors import Happening
 from simulator.world.zone import Zone
 
-HOLD_S = 0.06
-"""How long a finger holds a key, and how long it is away before the next."""
+HOLD_S = 0.08
+"""How long a finger holds a key."""
+
+AWAY_S = 0.1
+"""How long it is away before the next."""
 
 
 class Wall:
@@ -50,13 +53,13 @@ class Wall:
         self.board.keys_down.discard(key)
 
     async def press(self, key: str, hold_s: float = HOLD_S) -> None:
-        """One key, held for 60 ms, then away for as long."""
+        """One key, held for 80 ms, then away for 100 ms."""
         self.key_down(key)
         try:
             await asyncio.sleep(hold_s)
         finally:
             self.key_up(key)
-        await asyncio.sleep(hold_s)
+        await asyncio.sleep(AWAY_S)
 
     async def type(self, keys: str) -> None:
         """Keys one after the other; spaces are for the reader."""
