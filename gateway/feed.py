@@ -83,9 +83,9 @@ class Feed:
         for item in answer.items:
             try:
                 number = _number(item, "c")
-                if number <= last:
+                if not snapshot and number <= last:
                     continue
-                last = number
+                last = max(last, number)
                 self._item(item, snapshot, now, effects)
                 changed.add(str(item.get("device")))
             except FeedError:

@@ -52,7 +52,8 @@ class Rig:
         self.config.write_text(
             f'site = "{SITE}"\nserver_url = "{peer.url}"\ntoken_file = "token"\n'
             'store = "store/gateway.db"\n'
-            f'broker = "127.0.0.1:{free_port()}"\nbroker_dir = "broker"\ntls_listen = "127.0.0.1:{free_port()}"\n'
+            f'broker = "127.0.0.1:{free_port()}"\nbroker_dir = "broker"\n'
+            f'tls_listen = "127.0.0.1:{free_port()}"\n'
             'broker_pid_file = "broker/mosquitto.pid"\ndevices_file = "devices.json"\npersist_dir = "kept"\n'
         )
         self.settings = settings.read(self.config)

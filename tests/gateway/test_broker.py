@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import ssl
 import stat
 import subprocess
@@ -19,7 +20,7 @@ from gateway.broker import files, passwords, revocation
 from gateway.errors import BrokerFilesError, SettingsError
 from simulator.parts import broker as broker_part
 from simulator.parts import interpreter
-from tests.gateway.peer import Peer, sealed
+from tests.gateway.peer import Peer
 from tests.gateway.rig import PASSWORD, SITE, Listener, Rig, topic
 
 USERS = ("wall-1", "wall-2", "gw", "stranger")
@@ -136,7 +137,7 @@ def refused_tls(port: int) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    with context.wrap_socket(__import__("socket").create_connection(("127.0.0.1", port), timeout=5)) as sock:
+    with context.wrap_socket(socket.create_connection(("127.0.0.1", port), timeout=5)) as sock:
         sock.recv(1)
 
 
@@ -157,9 +158,7 @@ def test_a_client_id_is_the_user_whatever_was_asked(rig: Rig) -> None:
 def test_what_is_too_large_ends_its_sender_alone(rig: Rig) -> None:
     """R-05."""
     rig.start_broker()
-    loud = (
-        Listener(rig.port, "wall-1", []) if False else Listener(rig.port, "wall-1", [topic("wall-1", "ack")])
-    )
+    loud = Listener(rig.port, "wall-1", [topic("wall-1", "ack")])
     quiet = Listener(rig.port, "wall-2", [topic("wall-2", "ack")])
     loud.client.publish(topic("wall-1", "up"), b"x" * (files.LARGEST_PACKET + 1))
     assert loud.closed.wait(10)
@@ -250,8 +249,10 @@ class TlsDevice:
                 lambda: any(line.startswith(start) for line in self.lines), timeout
             ), self.lines
 
-    def close(self) -> None:
-        """End the interpreter."""
+    def __enter__(self) -> "TlsDevice":
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self.process.kill()
         self.process.wait(10)
         self._thread.join()
@@ -266,28 +267,25 @@ def test_a_revoked_device_hears_nothing_more(rig: Rig, peer: Peer, tmp_path: Pat
     """Its open session ends, and it can't begin another; its neighbour notices nothing."""
     rig.start_broker()
     rig.start_gateway()
-    wrong = TlsDevice(rig, tmp_path, "wall-1", key="00" * 32)
-    wrong.until("refused")
-    wrong.close()
-    one, two = (TlsDevice(rig, tmp_path, name) for name in ("wall-1", "wall-2"))
-    for device in (one, two):
-        device.until("subscribed")
-        device.until(f"heard {topic('gw', 'time')}", timeout=40)
-    peer.until(lambda: peer.snapshots > 0)
-    peer.say(kind="revoke", device="wall-1")
-    one.until("closed")
-    again = TlsDevice(rig, tmp_path, "wall-1")
-    again.until("refused")
-    # What the gateway's own rights still let it publish, and the neighbour's share as the fence.
-    speaker = Listener(rig.port, "gw", [topic("wall-2", "ack")])
-    speaker.client.publish(topic("wall-1", "cmd"), "nobody hears this", qos=1)
-    speaker.client.publish(topic("wall-2", "cmd"), "goes on", qos=1)
-    two.until(f"heard {topic('wall-2', 'cmd')} goes on")
-    speaker.close()
-    assert not any("cmd" in line for line in one.lines + again.lines)
-    assert two.process.poll() is None
-    for device in (one, two, again):
-        device.close()
+    with TlsDevice(rig, tmp_path, "wall-1", key="00" * 32) as wrong:
+        wrong.until("refused")
+    with TlsDevice(rig, tmp_path, "wall-1") as one, TlsDevice(rig, tmp_path, "wall-2") as two:
+        for device in (one, two):
+            device.until("subscribed")
+            device.until(f"heard {topic('gw', 'time')}", timeout=40)
+        peer.until(lambda: peer.snapshots > 0)
+        peer.say(kind="revoke", device="wall-1")
+        one.until("closed")
+        with TlsDevice(rig, tmp_path, "wall-1") as again:
+            again.until("refused")
+        # What the gateway's own rights still let it publish, and the neighbour's share as the fence.
+        speaker = Listener(rig.port, "gw", [topic("wall-2", "up")])
+        speaker.client.publish(topic("wall-1", "cmd"), "nobody hears this", qos=1)
+        speaker.client.publish(topic("wall-2", "cmd"), "goes on", qos=1)
+        two.until(f"heard {topic('wall-2', 'cmd')} goes on")
+        speaker.close()
+        assert not any("cmd" in line for line in one.lines + again.lines)
+        assert two.process.poll() is None
     assert revocation.revoked(rig.settings.persist_dir) == {"wall-1"}
     assert set(revocation.admitted(rig.settings)) == {"wall-2"}
     for path in vars(files.paths(rig.settings.broker_dir)).values():
@@ -304,25 +302,25 @@ def test_a_device_added_to_the_list_may_connect_without_a_restart(
     rig.start_gateway()
     peer.until(lambda: peer.snapshots > 0)
     rig.keys["wall-3"] = os.urandom(32).hex()
-    early = TlsDevice(rig, tmp_path, "wall-3")
-    early.until("refused")
-    early.close()
+    with TlsDevice(rig, tmp_path, "wall-3") as early:
+        early.until("refused")
     rig.devices_file.write_text(json.dumps(rig.keys))
     listed = rig.settings.broker_dir / "devices.psk"
     peer.until(lambda: "wall-3" in listed.read_text())
     for _ in range(20):
-        late = TlsDevice(rig, tmp_path, "wall-3")
-        with late.changed:
-            late.changed.wait_for(lambda d=late: len(d.lines) > 0, 15)  # type: ignore[misc]
-        connected = late.lines[0].startswith("connected")
-        late.close()
-        if connected:
-            return
+        with TlsDevice(rig, tmp_path, "wall-3") as late:
+            with late.changed:
+                late.changed.wait_for(lambda d=late: len(d.lines) > 0, 15)  # type: ignore[misc]
+            if late.lines[0].startswith("connected"):
+                return
     raise AssertionError("never admitted")
 
 
+ABSENT = "(absent)"
+
+
 def write_settings(folder: Path, **changes: Any) -> settings.Settings:
-    values = {
+    values: dict[str, Any] = {
         "site": SITE,
         "server_url": "http://127.0.0.1:1",
         "token_file": "token",
@@ -335,9 +333,8 @@ def write_settings(folder: Path, **changes: Any) -> settings.Settings:
     }
     values.update(changes)
     path = folder / "gateway.toml"
-    path.write_text(
-        "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items() if value is not None)
-    )
+    lines = [f"{key} = {json.dumps(value)}\n" for key, value in values.items() if value != ABSENT]
+    path.write_text("".join(lines))
     return settings.read(path)
 
 
@@ -397,7 +394,7 @@ def test_a_wrong_list_of_devices_is_refused_without_showing_a_key(
     "changes",
     [
         {"site": "Ferme"},
-        {"site": None},
+        {"site": ABSENT},
         {"broker": "1884"},
         {"tls_listen": "a:b"},
         {"unheard": "of"},
@@ -424,7 +421,3 @@ def test_a_damaged_list_of_revoked_devices_lets_nobody_in(tmp_path: Path) -> Non
     (tmp_path / "devices.json").write_text('{"wall-1": "' + "ab" * 32 + '"}')
     with pytest.raises(SettingsError, match="revoked"):
         revocation.admitted(write_settings(tmp_path))
-
-
-def test_sealed_payloads_are_made_for_tests_only() -> None:
-    assert sealed("a") == "YQ=="

@@ -1,4 +1,4 @@
-"""SIGKILL at any moment loses nothing and doubles nothing: twenty seeded moments at two hundred records a second."""
+"""SIGKILL at any moment loses nothing and doubles nothing: twenty seeded ones at 200 records a second."""
 
 import random
 import threading

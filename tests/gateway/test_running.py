@@ -206,7 +206,7 @@ def test_what_is_no_record_is_counted_and_a_neighbour_goes_on(running: Rig, peer
         peer.until(lambda: of(device, peer) == list(range(1, 101)))
 
 
-def test_time_and_health_come_from_the_gateway_alone(running: Rig, peer: Peer) -> None:
+def test_time_and_health_come_from_the_gateway_alone(running: Rig) -> None:
     """R-04, R-70: health is retained, time is not."""
     with running.device() as device:
         device.until(lambda: len(device.payloads("time")) > 0 and len(device.payloads("health")) > 0)
