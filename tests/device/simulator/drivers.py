@@ -36,7 +36,7 @@ async def use(board, wanted):
     print("keys")
     typed = ""
     while not typed.endswith("#"):
-        typed += bank.keypad.scan()
+        typed += bank.keypad.scan(time.ticks_ms())
         await asyncio.sleep_ms(10)
     print("typed", typed)
     bank.display.show(2, typed)
