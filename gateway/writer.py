@@ -144,15 +144,16 @@ class Writer:
         return True
 
     def _one(self, job: _Job, effects: Effects) -> None:
-        """Run one task inside the group; one that raises an error of ours leaves nothing behind."""
-        if job.future is None:
-            job.task(effects)
-            return
+        """Run one task inside the group. One that fails leaves nothing behind and stops nobody else's."""
         self._database.execute("SAVEPOINT task")
         try:
             job.outcome = job.task(effects)
-        except GatewayError as error:
+        except sqlite3.Error:
+            raise
+        except Exception as error:
             self._database.execute("ROLLBACK TO task")
             self._rolled_back()
             job.error = error
+            if not isinstance(error, GatewayError):
+                log.exception("a task failed")
         self._database.execute("RELEASE task")
