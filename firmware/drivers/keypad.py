@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from firmware.drivers.seams import InputPin, OutputPin
 
 _KEYS = "123456789*0#"
-_RELEASED_SCANS = 3
-"""Scans without contact until a key counts as released: 30 ms at a 10 ms scan."""
+_RELEASED_MS = 25
+"""Without contact for so long a key is released; contacts of keypads bounce for 5 to 10 ms."""
 
 
 class Keypad:
@@ -22,7 +22,8 @@ class Keypad:
     def __init__(self, rows: "Sequence[OutputPin]", columns: "Sequence[InputPin]") -> None:
         self._rows = rows
         self._columns = columns
-        self._idle = 0
+        self._touched_ms = 0
+        self._apart = False
         self._held = ""
         self._select(-1)
 
@@ -36,16 +37,19 @@ class Keypad:
                 return at
         return -1
 
-    def scan(self) -> str:
-        """The key that went down since the last scan, "" for none; to be called every 10 ms."""
+    def scan(self, now_ms: int) -> str:
+        """The key that went down since the last scan, "" for none; to be called every 10 ms, with the uptime.
+
+        However late a scan comes, a key held over it counts once, and the next one is not lost.
+        """
         if self._column() < 0:
-            if self._held:
-                self._idle += 1
-                if self._idle >= _RELEASED_SCANS:
-                    self._held = ""
+            self._apart = True
             return ""
-        self._idle = 0
-        if self._held:
+        rested_ms = now_ms - self._touched_ms
+        self._touched_ms = now_ms
+        bounced = not self._apart or rested_ms < _RELEASED_MS
+        self._apart = False
+        if self._held and bounced:
             return ""
         found = ""
         for row in range(len(self._rows)):

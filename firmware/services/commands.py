@@ -74,7 +74,8 @@ class Commands:
         if command.op == wire.OPEN and self._doors is None:
             self.opened(command.command_id, command.door, records.REFUSED)
         elif command.op == wire.OPEN and self._doors is not None:
-            self._doors.command(Request(command.door, "cmd", command.command_id))
+            request = Request(command.door, "cmd", command.command_id, not_after_ms=command.not_after_ms)
+            self._doors.command(request)
         else:
             self._finish(command.command_id, {"op": command.op}, self._block_or_release(command))
 

@@ -10,7 +10,8 @@ import asyncio
 from firmware.contract import records
 from firmware.contract.config import Config
 from firmware.core import door as machine
-from firmware.core.door import Bank, Effect, Limits, Request
+from firmware.core.bank import Bank
+from firmware.core.door import Effect, Limits, Request
 from firmware.drivers.items import Items
 from firmware.drivers.leds import Leds
 from firmware.services.holdings import Holdings
@@ -165,6 +166,8 @@ class Doors:
         kind, number, request = effect.kind, effect.door, effect.request
         if kind == machine.FLUSH_USE and request is not None:
             self._flush_use(number, request)
+        elif kind == machine.RECHECK and request is not None:
+            self._recheck(number, request)
         elif kind == machine.PULSE:
             self.wanted = number
             self.pulse.set()
@@ -175,6 +178,8 @@ class Doors:
             self._record_lock(effect, request)
         elif kind == machine.RECORD_DOOR:
             self._recorder.event("door", {"d": number, "s": effect.number, "x": effect.extra})
+            if effect.number and request is not None and request.actor == "grant":
+                self._screen.visit("open", str(number), request.label)
         elif kind == machine.RESULT:
             self._result(effect)
         elif kind == machine.ALARM:
@@ -184,7 +189,31 @@ class Doors:
         else:
             self._show(effect)
 
+    def _still_right(self, request: Request) -> str:
+        """A grant may have been revoked, or its zone blocked, since its code was typed (invariant 3)."""
+        if not isinstance(request.ref, int):
+            return records.ACCEPTED
+        recorder, holdings = self._recorder, self._holdings
+        now_ms = recorder.uptime.ms()
+        clock = recorder.clock
+        reopen_ms = self.config.reopen * 1000
+        return holdings.book.recheck(
+            request.ref, clock.now(now_ms), clock.is_valid, now_ms, reopen_ms, holdings.blocked
+        )
+
+    def _recheck(self, number: int, request: Request) -> None:
+        why_not = self._still_right(request)
+        now_ms = self._recorder.uptime.ms()
+        if why_not == records.ACCEPTED:
+            self._perform(self.bank.journalled(number, now_ms))
+        else:
+            self._perform(self.bank.refused(number, why_not, now_ms))
+
     def _flush_use(self, number: int, request: Request) -> None:
+        why_not = self._still_right(request)
+        if why_not != records.ACCEPTED:
+            self._perform(self.bank.refused(number, why_not, self._recorder.uptime.ms()))
+            return
         fields: dict[str, object] = {
             "a": request.actor,
             "g": request.ref,
@@ -204,8 +233,11 @@ class Doors:
             "o": effect.text,
             "x": effect.number,
         }
+        if effect.reason:
+            fields["r"] = effect.reason
         self._recorder.event("lock", fields)
-        if effect.text in (records.JAMMED, records.NO_ANSWER):
+        stayed_shut = effect.text == records.REFUSED and effect.number > 0
+        if stayed_shut or effect.text in (records.JAMMED, records.NO_ANSWER):
             self._settle(request, effect.text)
 
     def _settle(self, request: Request, result: str) -> None:
@@ -253,7 +285,7 @@ class Doors:
                 self._leds.only(-1, 0)
         elif effect.kind == machine.SHOW_DOOR and effect.request is not None:
             if effect.request.actor == "grant":
-                self._screen.visit("open", str(effect.door), effect.request.label)
+                self._screen.visit("opening", str(effect.door), effect.request.label)
         elif effect.kind == machine.SHOW_HELP:
             self._screen.message("jam", str(effect.door), self.config.help_number)
         elif effect.kind == machine.VISIT_OVER:

@@ -54,7 +54,7 @@ class Entry:
         at = 0
         while True:
             self._heart.beat()
-            key = self._keypad.scan()
+            key = self._keypad.scan(self._recorder.uptime.ms())
             if key:
                 self._pressed(key)
             at += 1

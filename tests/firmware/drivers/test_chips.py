@@ -108,27 +108,43 @@ def test_keypad_gives_each_key_once_and_looks_at_three_columns_at_rest() -> None
     matrix = FakeMatrix()
     keypad = Keypad(matrix.rows, matrix.columns)
     matrix.reads = 0
-    assert keypad.scan() == ""
+    assert keypad.scan(0) == ""
     assert matrix.reads == 3
+    now_ms = 100
     for key in "123456789*0#":
         matrix.pressed = key
-        assert keypad.scan() == key
-        assert keypad.scan() == ""
+        assert keypad.scan(now_ms) == key
+        assert keypad.scan(now_ms + 10) == ""
+        assert keypad.scan(now_ms + 500) == "", "a key held over a late scan counts once"
         matrix.pressed = ""
-        for _ in range(3):
-            assert keypad.scan() == ""
+        assert keypad.scan(now_ms + 540) == ""
+        now_ms += 1000
 
 
 def test_keypad_bounce_at_the_release_is_no_second_key() -> None:
     matrix = FakeMatrix()
     keypad = Keypad(matrix.rows, matrix.columns)
     typed = ""
+    now_ms = 100
     for level in ("5", "5", "", "5", "", "", "5", "", "", ""):
         matrix.pressed = level
-        typed += keypad.scan()
+        typed += keypad.scan(now_ms)
+        now_ms += 8
     assert typed == "5"
     matrix.pressed = "5"
-    assert keypad.scan() == "5"
+    assert keypad.scan(now_ms) == "5"
+
+
+def test_keypad_does_not_lose_the_next_key_when_scans_come_late() -> None:
+    matrix = FakeMatrix()
+    keypad = Keypad(matrix.rows, matrix.columns)
+    typed = ""
+    now_ms = 100
+    for level in ("5", "", "5", "", "6", ""):
+        matrix.pressed = level
+        typed += keypad.scan(now_ms)
+        now_ms += 45
+    assert typed == "556"
 
 
 def test_calendar_goes_both_ways() -> None:
