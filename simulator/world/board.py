@@ -197,6 +197,12 @@ class Board:
             finally:
                 self._moment = None
 
+    def forgive(self, seconds: float) -> None:
+        """The world itself stood still for so long: nobody could feed the watchdog, which waits as long."""
+        if self._watchdog_at is not None:
+            self._watchdog_at += seconds
+            self.refresh()
+
     def moment(self) -> float:
         """Now, or while something overdue is being caught up, the moment at which it was due."""
         return self.clock() if self._moment is None else self._moment

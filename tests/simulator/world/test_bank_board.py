@@ -247,6 +247,9 @@ def test_the_watchdog_restarts_who_does_not_feed_it(rs485: Bench) -> None:
     rs485.ask(Operation.WATCHDOG_FEED, *(4096).to_bytes(4, "little"))
     rs485.wait(0.9)
     assert processor.causes == []
+    rs485.board.forgive(5.0)
+    rs485.wait(5.0)
+    assert processor.causes == [], "the world stood still, not the program"
     rs485.wait(0.2)
     assert processor.causes == [3]
     rs485.wait(10)
