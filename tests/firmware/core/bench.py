@@ -2,7 +2,8 @@
 
 from firmware.contract import grants, records
 from firmware.core import door as d
-from firmware.core.door import Bank, Effect, Limits, Request
+from firmware.core.bank import Bank
+from firmware.core.door import Effect, Limits, Request
 
 LIMITS = Limits(tries=3, retry_ms=3000, use_ms=120_000, ajar_ms=60_000, wait_ms=1500)
 
@@ -38,6 +39,10 @@ class Bench:
                 return bank.refused(number, self.denied[number], self.now)
             assert effect.request is not None
             self.uses.append(effect.request.ref)
+            return bank.journalled(number, self.now)
+        if effect.kind == d.RECHECK:
+            if number in self.denied:
+                return bank.refused(number, self.denied[number], self.now)
             return bank.journalled(number, self.now)
         if effect.kind == d.PULSE:
             assert bank.coil_door == number

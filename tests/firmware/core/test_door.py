@@ -187,6 +187,25 @@ def test_a_right_lost_meanwhile_starts_no_coil() -> None:
     assert bench.bank.coil_door == 0
 
 
+def test_a_right_lost_between_two_tries_starts_no_further_coil() -> None:
+    bench = Bench([1])
+    bench.jams.add(1)
+    bench.start(customer(1))
+    bench.denied[1] = records.UNKNOWN_CODE
+    bench.wait(20_000)
+    assert bench.coils == [1]
+    assert bench.said(d.RECORD_LOCK) == [(1, records.REFUSED, 1)]
+
+
+def test_r50_a_jammed_command_is_not_tried_again_after_its_last_moment() -> None:
+    bench = Bench([1])
+    bench.jams.add(1)
+    bench.carry_out(bench.bank.command(Request(1, "cmd", "00112233445566aa", not_after_ms=2000), bench.now))
+    bench.wait(20_000)
+    assert bench.coils == [1]
+    assert bench.said(d.COMMAND_DONE) == [(1, records.JAMMED, 1)]
+
+
 def test_a_command_waits_for_the_coil_and_not_for_the_visit() -> None:
     bench = Bench([1, 2])
     bench.jams.add(1)
