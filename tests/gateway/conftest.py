@@ -15,6 +15,7 @@ def peer() -> Iterator[Peer]:
     made = Peer()
     yield made
     made.close()
+    assert made.errors == []
 
 
 @pytest.fixture

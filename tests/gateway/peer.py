@@ -1,13 +1,14 @@
 """A small real HTTP server that plays the server's side of the gateway API and keeps what it was told.
 
-It is strict where the contract is: a hole is answered with 409 and the number expected, known numbers are
-ignored, a batch counts only when its answer was decided. `script` answers the next requests otherwise, one
-entry each.
+Every shape is the server's own (`server.gateways.schemas`). It is strict where the contract is: a hole is
+answered with 409 and the number expected, known numbers are ignored, a batch counts only when its answer was
+decided. `script` answers the next requests otherwise, one entry each.
 """
 
 import base64
 import gzip
 import json
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -15,6 +16,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+
+from server.gateways import schemas
 
 TOKEN = "token-of-the-test-gateway"
 
@@ -46,6 +49,8 @@ class Peer:
         self.refuses: Callable[[dict[str, Any]], bool] = lambda _item: False
         """Items for which a batch is refused as too large."""
         self.unauthorised = 0
+        self.errors: list[str] = []
+        """Requests that are not what the contract has."""
         self.reachable = True
         self.time_offset_ms = 0
         peer = self
@@ -104,7 +109,10 @@ class Peer:
             daemon_threads = True
 
             def handle_error(self, request: Any, client_address: Any) -> None:
-                """A gateway that is killed leaves connections behind."""
+                """A gateway that is killed leaves connections behind; anything else is the gateway's fault."""
+                error = sys.exc_info()[1]
+                if not isinstance(error, OSError):
+                    peer.errors.append(repr(error))
 
         self._server = Listener(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
@@ -132,7 +140,7 @@ class Peer:
         """POST /v1/gateway/batches."""
         assert encoding == "gzip"
         batch = json.loads(gzip.decompress(body))
-        assert set(batch) == {"epoch", "lane", "items"}, batch.keys()
+        schemas.Batch.model_validate(batch)
         with self.changed:
             key = (batch["epoch"], batch["lane"])
             stream = self.streams.setdefault(key, [])
@@ -144,17 +152,12 @@ class Peer:
             if numbers[0] > len(stream) + 1:
                 return 409, {"title": "hole", "expect": len(stream) + 1}, {}
             for item in batch["items"]:
-                assert set(item) == {"seq", "device", "received_ms", "record"}, item
                 if item["seq"] == len(stream) + 1:
                     stream.append(item)
             self.changed.notify_all()
-            answer = {
-                "upto": len(stream),
-                "rejected": [],
-                "now_ms": self.now_ms(),
-                "pace": {"max_batch": 500, "min_ms": 0},
-            }
-            return 200, answer, {}
+            pace = schemas.Pace(max_batch=500, min_ms=0)
+            answer = schemas.BatchAnswer(upto=len(stream), rejected=[], now_ms=self.now_ms(), pace=pace)
+            return 200, answer.model_dump(mode="json"), {}
 
     def give_changes(self, query: list[tuple[str, str]]) -> tuple[int, Any, dict[str, str]]:
         """GET /v1/gateway/changes."""
@@ -175,8 +178,7 @@ class Peer:
                     break
                 self.changed.wait(min(1.0, left))
             cursor = items[-1]["c"] if items else since
-            body = {"epoch": self.feed_epoch, "cursor": cursor, "now_ms": self.now_ms(), "items": items}
-            return 200, body, {}
+            return 200, self._changes(cursor, items), {}
 
     def give_snapshot(self) -> tuple[int, Any, dict[str, str]]:
         """GET /v1/gateway/snapshot."""
@@ -184,13 +186,12 @@ class Peer:
             self.snapshots += 1
             cursor = self.feed[-1]["c"] if self.feed else 0
             self.changed.notify_all()
-            body = {
-                "epoch": self.feed_epoch,
-                "cursor": cursor,
-                "now_ms": self.now_ms(),
-                "items": self.snapshot_items,
-            }
-            return 200, body, {}
+            return 200, self._changes(cursor, self.snapshot_items), {}
+
+    def _changes(self, cursor: int, items: list[dict[str, Any]]) -> Any:
+        changes = [schemas.Change.model_validate(item) for item in items]
+        answer = schemas.Changes(epoch=self.feed_epoch, cursor=cursor, now_ms=self.now_ms(), items=changes)
+        return answer.model_dump(mode="json")
 
     def say(self, **item: Any) -> None:
         """Append an item to the feed."""
