@@ -108,8 +108,8 @@ class Peer:
         class Listener(ThreadingHTTPServer):
             daemon_threads = True
 
-            def handle_error(self, request: Any, client_address: Any) -> None:
-                """A gateway that is killed leaves connections behind; anything else is the gateway's fault."""
+            def handle_error(self, *_: Any) -> None:
+                """A gateway that is killed leaves connections behind; else it is the gateway's fault."""
                 error = sys.exc_info()[1]
                 if not isinstance(error, OSError):
                     peer.errors.append(repr(error))
