@@ -11,6 +11,8 @@ from sqlalchemy.orm import Session
 
 from firmware.contract import records
 from server.catalogue.models import Producer, Product
+from server.foundation.audit import AuditEntry
+from server.foundation.audit import record as audit
 from server.foundation.context import Context
 from server.foundation.outbox import send_mail
 from server.gateways.dispatch import Item
@@ -68,6 +70,9 @@ def on_block(
     """Handler of `block` records, after the block is stored: tells customers and producers once."""
     if device is None:
         return
+    subject = f"block:{device.id}/{record['id']}"
+    if session.scalar(select(AuditEntry.id).where(AuditEntry.subject == subject).limit(1)) is not None:
+        return
     rows = _rows(session, device.id, str(record["z"]))
     told: set[str] = set()
     for order, _, _ in rows:
@@ -75,6 +80,7 @@ def on_block(
             told.add(order.id)
             mine = [(product, door) for one, product, door in rows if one.id == order.id]
             _tell_customer(session, context, device, order, mine, WHY.get(str(record["r"]), ""))
+    audit(session, context, f"device:{device.id}", "block.told", subject, {"orders": sorted(told)})
     producers = {product.producer_id for _, product, _ in rows}
     for producer_id in sorted(producers):
         theirs = [(product, door) for _, product, door in rows if product.producer_id == producer_id]

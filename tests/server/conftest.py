@@ -10,6 +10,7 @@ from server.foundation import migrate
 from server.sitefile import document, loading, secrets_file
 from server.sitefile.secrets_file import Secrets
 from tests.server.bench import Bench, MovedClock, make_context
+from tests.server.pages.stage import Stage, prepare
 
 SITE = Path(__file__).parent / "site.toml"
 
@@ -35,5 +36,23 @@ def bench(template: tuple[Path, Secrets], tmp_path: Path) -> Iterator[Bench]:
     folder = tmp_path / "server"
     shutil.copytree(source, folder)
     server = Bench(folder, secrets)
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def farm(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Secrets]:
+    """A folder with the database of the farm scenario: two walls, a hangar."""
+    folder = tmp_path_factory.mktemp("farm")
+    return folder, prepare(folder)
+
+
+@pytest.fixture
+def stage(farm: tuple[Path, Secrets], tmp_path: Path) -> Iterator[Stage]:
+    """A farm of one's own."""
+    source, secrets = farm
+    folder = tmp_path / "farm"
+    shutil.copytree(source, folder)
+    server = Stage(folder, secrets)
     yield server
     server.close()

@@ -1,4 +1,4 @@
-"""cold chain, alarms, telemetry."""
+"""Cold chain, alarms, telemetry. The ledger of readings is append-only: the database refuses changes."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -168,6 +168,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("zone_id", "run", name=op.f("pk_zone_watches")),
     )
     # ### end Alembic commands ###
+    postgresql = op.get_bind().dialect.name == "postgresql"
+    for verb in ("UPDATE", "DELETE"):
+        body = (
+            "FOR EACH ROW EXECUTE FUNCTION refuse_change()"
+            if postgresql
+            else "BEGIN SELECT RAISE(ABORT, 'append-only table'); END"
+        )
+        op.execute(f"CREATE TRIGGER tr_ledger_rows_no_{verb.lower()} BEFORE {verb} ON ledger_rows {body}")
 
 
 def downgrade() -> None:

@@ -1,4 +1,6 @@
-"""A platform with something to look at: readings, orders in several states, troubles; told by controllers through the API."""
+"""A platform with something to look at: readings, orders in several states, troubles; told by controllers
+through the API.
+"""
 
 import math
 import shutil
@@ -7,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from firmware.contract import records
-from server.foundation import migrate
+from server.foundation import migrate, timers
 from server.people.access import order_token
 from server.sitefile import document, loading, secrets_file
 from server.sitefile.secrets_file import Secrets
@@ -44,6 +46,8 @@ class Stage(Bench):
         self.hangar = Device("ferme", "hangar-1", bytes.fromhex(secrets["controllers"]["hangar-1"]["key"]))
         self._hangar_sent = 0
         self._live = 0
+        self.last_reading: dict[str, Any] = {}
+        timers.ensure_periodic(self.context)
         self.sync()
         self.online("wall-1")
         self.online("hangar-1")
@@ -72,7 +76,9 @@ class Stage(Bench):
         assert self.batch(fresh, device=device.name).json()["rejected"] == []
 
     def minute(self, device: Device, zones: dict[str, list[int | None]]) -> None:
-        """One readings record that ends now: a mean per zone and probe, None for a probe that does not answer."""
+        """One readings record that ends now: a mean per zone and probe, None for a probe that does not
+        answer.
+        """
         now = int(self.clock.now().timestamp())
         rows: list[list[Any]] = []
         for zone, means in zones.items():
@@ -83,9 +89,14 @@ class Stage(Bench):
                     rows.append([zone, probe, mean - 25, mean, mean + 30, PERIOD // 5, records.GOOD])
         told = len(device.told)
         device.tell("r", lane=records.READINGS, at=self.clock.now(), p0=now - PERIOD, s=PERIOD, z=rows)
-        record = device.told.pop(told)
+        self.hand_up_reading(device.told.pop(told), device)
+
+    def hand_up_reading(self, record: dict[str, Any], device: Device | None = None) -> None:
+        """The gateway hands up one record of the readings lane."""
+        self.last_reading = record
         self._live += 1
-        answer = self.batch([record], lane="live", first=self._live, device=device.name)
+        name = (device or self.device).name
+        answer = self.batch([record], lane="live", first=self._live, device=name)
         assert answer.json()["rejected"] == [], answer.text
 
     def hours(self, count: float, warm_last: int = 0) -> None:
