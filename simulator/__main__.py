@@ -20,10 +20,14 @@ def _arguments(words: list[str]) -> argparse.Namespace:
     )
     verbs = parser.add_subparsers(dest="verb", required=True)
     play = verbs.add_parser("demo", help="start everything, play the story, stay up for exploring")
-    play.add_argument("--once", action="store_true", help="end after the story; status 0 only if every step held")
+    play.add_argument(
+        "--once", action="store_true", help="end after the story; status 0 only if every step held"
+    )
     play.add_argument("--no-story", action="store_true", help="only start everything and stay up")
     play.add_argument("--scenario", type=Path, default=SCENARIOS / "demo.toml", help="site file to simulate")
-    play.add_argument("--port", type=int, default=8400, help="first of two ports: pages, then the simulated wall")
+    play.add_argument(
+        "--port", type=int, default=8400, help="first of two ports: pages, then the simulated wall"
+    )
     play.add_argument(
         "--steps",
         type=lambda text: [int(number) for number in text.split(",")],

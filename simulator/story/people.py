@@ -69,7 +69,9 @@ class Shop:
     async def send(self, body: dict[str, Any], key: str) -> dict[str, Any]:
         """Send a request under an idempotency key; the server's answer."""
         answer = await self._client.post("/api/v1/orders", json=body, headers={"Idempotency-Key": key})
-        require(answer.status_code in (200, 201), f"the order was refused: {answer.status_code} {answer.text}")
+        require(
+            answer.status_code in (200, 201), f"the order was refused: {answer.status_code} {answer.text}"
+        )
         return dict(answer.json())
 
     async def order(self, bank: str, products: list[str], email: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What several steps do: an order paid and loaded, doors served one after the other, displays read."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -12,6 +13,8 @@ from simulator.world.wall import Wall
 WALL = "wall-1"
 SITE = "ferme"
 ITEM = "panier"
+HAND_S = 0.6
+"""How long hands are at work in an open compartment."""
 
 
 def wall_of(story: Story) -> Wall:
@@ -47,6 +50,14 @@ async def next_open(story: Story, wall: Wall, allowed: set[int], timeout: float 
     return next(door for door in sorted(allowed) if wall.door_is_open(door))
 
 
+async def peek(story: Story, wall: Wall, door: int) -> None:
+    """Open a door that stands ajar, look, touch nothing, shut it."""
+    wall.pull(door)
+    await asyncio.sleep(HAND_S)
+    wall.push(door)
+    await story.stage.until(lambda: not wall.door_is_open(door), f"door {door} shuts", 5.0)
+
+
 async def serve(
     story: Story,
     wall: Wall,
@@ -63,6 +74,7 @@ async def serve(
         require(not others, f"door {door} opened while {others} stood open")
         await story.stage.until(lambda door=door: door in wall.leds(), f"the light of door {door} is on", 5.0)  # type: ignore[misc]
         wall.pull(door)
+        await asyncio.sleep(HAND_S)
         await at_door(door)
         wall.push(door)
         left.discard(door)

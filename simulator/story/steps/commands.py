@@ -8,7 +8,7 @@ from firmware.contract import topics
 from simulator.orchestrator.eavesdropper import Heard
 from simulator.story.people import Manager, eventually
 from simulator.story.runner import Story, require
-from simulator.story.scene import SITE, WALL, coils, wall_of
+from simulator.story.scene import SITE, WALL, coils, peek, wall_of
 
 DOORS = (21, 22)
 TOPIC = topics.topic(SITE, WALL, "cmd")
@@ -96,9 +96,7 @@ async def _held(story: Story, manager: Manager, door: int) -> None:
 async def _shut(story: Story, door: int) -> None:
     wall = wall_of(story)
     await story.stage.until(lambda: wall.door_is_open(door), f"door {door} stands open")
-    wall.pull(door)
-    wall.push(door)
-    await story.stage.until(lambda: not wall.door_is_open(door), f"door {door} shuts")
+    await peek(story, wall, door)
 
 
 async def _is_back(story: Story, manager: Manager) -> None:

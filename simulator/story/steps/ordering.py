@@ -46,7 +46,9 @@ async def play(story: Story) -> None:
     await bank.pay_by_page(hopeless)
     refunded = await shop.until(hopeless["id"], "refunded")
     require(not doors_of(refunded), "a refunded order kept a door")
-    require(refunded["refund"]["amount_cents"] == refunded["total_cents"], "the refund is not the whole amount")
+    require(
+        refunded["refund"]["amount_cents"] == refunded["total_cents"], "the refund is not the whole amount"
+    )
     await bank.pay_by_page(late)
     kept = await shop.until(late["id"], "registered")
     require(
