@@ -53,8 +53,9 @@ _NET_MS = 500
 _BACKOFF_LEAST_MS = 250
 _BACKOFF_MOST_MS = 15_000
 _CALM_MS = 20_000
-_ACKS_WITHIN_MS = 2_000
-"""After `hello` the gateway says what it has; without a word for so long everything held is sent again."""
+_ASK_AGAIN_MS = 3_000
+"""After a broker's restart we may be back before the gateway: `hello` is said again until somebody answers.
+"""
 
 
 class Link:
@@ -88,7 +89,8 @@ class Link:
         self._connects = 0
         self._subscribed = False
         self._say_state = False
-        self._acked_lanes = 0
+        self._answered = False
+        self._greeted_ms = 0
         self._fault: Exception | None = None
         self.sessions = 0
         """Connections that the broker accepted."""
@@ -141,7 +143,6 @@ class Link:
         self._subscribed = False
         try:
             self._connects += 1
-            self._acked_lanes = 0
             await connection.send(self._connect_packet())
             halves.append(asyncio.create_task(self._half(self._read(connection))))
             halves.append(asyncio.create_task(self._half(self._write(connection))))
@@ -183,6 +184,8 @@ class Link:
                 self._desired.config_changed = False
                 await self._send_desc(connection)
             now_ms = recorder.uptime.ms()
+            if not self._answered and now_ms - self._greeted_ms >= _ASK_AGAIN_MS:
+                await self._send_hello(connection)
             record: bytes | None = None
             for lane in records.LANES:
                 # Events first: a reading goes out only when no event waits.
@@ -199,14 +202,20 @@ class Link:
                 await asyncio.sleep_ms(_ROUND_MS)
 
     async def _greet(self, connection: "Connection") -> None:
-        """State, description, then `hello`; and a moment for the gateway to say what it has already."""
-        recorder, holdings = self._recorder, self._holdings
+        """State, description, then `hello`: the lanes wait until the gateway has said what it holds."""
         await self._send_state(connection)
         await self._send_desc(connection)
+        self._answered = False
+        self._recorder.journal.connected(self._recorder.uptime.ms())
+        await self._send_hello(connection)
+
+    async def _send_hello(self, connection: "Connection") -> None:
+        recorder, holdings = self._recorder, self._holdings
+        self._greeted_ms = recorder.uptime.ms()
         greeting = records.hello(
             recorder.journal.epoch,
             recorder.journal.boot,
-            recorder.uptime.ms(),
+            self._greeted_ms,
             self._connects,
             recorder.journal.range_of(records.EVENTS),
             recorder.journal.range_of(records.READINGS),
@@ -215,10 +224,6 @@ class Link:
             binascii.hexlify(holdings.book.digest).decode(),
         )
         await connection.send(self._client.publish(self._topic("up"), records.encode(greeting)))
-        asked_ms = recorder.uptime.ms()
-        while self._acked_lanes != 3 and recorder.uptime.ms() - asked_ms < _ACKS_WITHIN_MS:
-            await asyncio.sleep_ms(_ROUND_MS)
-        recorder.journal.connected(recorder.uptime.ms())
 
     async def _send_state(self, connection: "Connection") -> None:
         word = records.encode(records.state("online", self._recorder.journal.boot, self._connects))
@@ -289,7 +294,7 @@ class Link:
         if lane not in records.LANES:
             raise ContractError("field")
         self._recorder.journal.acknowledged(epoch, lane, seq, self._recorder.uptime.ms())
-        self._acked_lanes |= 1 << lane
+        self._answered = True
 
     def _own_state(self, payload: bytes) -> None:
         """A `lost` of an older session that arrives after our `online` would stay: say it again (R-47)."""
