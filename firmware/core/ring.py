@@ -71,7 +71,7 @@ class Ring:
         self._view = memoryview(self._buffer)
         self._blank = memoryview(b"\xff" * 256)
         self._cursor_seq = 0
-        self._cursor_block = 0
+        self._cursor_number = 0
         self._cursor_at = 0
 
     def mount(self) -> bool:
@@ -183,7 +183,7 @@ class Ring:
         if self._cursor_seq != wanted:
             self._seek(wanted)
         while True:
-            found, length = self._record(self._cursor_block, self._cursor_at)
+            found, length = self._record(self._cursor_number % self._count, self._cursor_at)
             if length:
                 self._cursor_at += RECORD_HEAD + length
                 if found >= wanted:
@@ -191,29 +191,21 @@ class Ring:
                     return found, bytes(self._view[RECORD_HEAD : RECORD_HEAD + length])
                 continue
             # This block has ended, or the rest of it is unreadable.
-            following = self._block_above(self._firsts[self._cursor_block])
-            if following < 0:
+            if self._cursor_number >= self._number:
                 self._cursor_seq = 0
                 return None
-            self._cursor_block, self._cursor_at = following, BLOCK_HEAD
+            self._cursor_number += 1
+            self._cursor_at = BLOCK_HEAD if self._firsts[self._cursor_number % self._count] else self._size
 
     def _seek(self, seq: int) -> None:
-        """Sets the cursor to the start of the block that should hold `seq`."""
-        best = -1
-        for position in range(self._count):
-            first = self._firsts[position]
-            if first and first <= seq and (best < 0 or first > self._firsts[best]):
-                best = position
-        self._cursor_block, self._cursor_at = best if best >= 0 else self._block_above(0), BLOCK_HEAD
-
-    def _block_above(self, first: int) -> int:
-        """Position of the block with the lowest first seq above `first`, -1 if none."""
-        best = -1
-        for position in range(self._count):
-            value = self._firsts[position]
-            if value > first and (best < 0 or value < self._firsts[best]):
-                best = position
-        return best
+        """Sets the cursor to the start of the newest block that begins at or before `seq`."""
+        number = self._number
+        while number > 1 and number > self._number - self._count:
+            first = self._firsts[number % self._count]
+            if first and first <= seq:
+                break
+            number -= 1
+        self._cursor_number, self._cursor_at = number, BLOCK_HEAD
 
     def _open_block(self) -> None:
         number = self._number + 1
@@ -238,7 +230,7 @@ class Ring:
         if not first:
             return
         self._firsts[position] = 0
-        if position == self._cursor_block:
+        if position == self._cursor_number % self._count:
             self._cursor_seq = 0
         following = self.first
         end = following if following > first else self.last + 1

@@ -94,6 +94,23 @@ def test_a_torn_record_is_ignored_and_its_place_never_written_again() -> None:
     assert _content(_ring(flash)) == [(1, b"whole"), (2, b"next")]
 
 
+def test_a_first_record_torn_twice_hides_nothing() -> None:
+    flash = MemoryFlash(6)
+    for _ in range(2):
+        ring = _ring(flash)
+        flash.cut_at, flash.torn = flash.steps + 1, True
+        try:
+            ring.append(b"torn")
+            raise AssertionError("the power cut was lost")
+        except PowerCutError:
+            flash.cut_at = 0
+    ring = _ring(flash)
+    for seq in range(1, 20):
+        assert ring.append(_record(seq)) == seq
+    assert _content(ring) == [(seq, _record(seq)) for seq in range(1, 20)]
+    assert _content(_ring(flash), 3) == [(seq, _record(seq)) for seq in range(4, 20)]
+
+
 def test_a_rotten_record_in_the_middle_is_a_hole_and_nothing_more() -> None:
     flash = MemoryFlash(4)
     ring = _ring(flash)
