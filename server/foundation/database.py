@@ -99,13 +99,18 @@ def _sqlite_engine(url: URL, *, writer: bool) -> Engine:
         log.warning("SQLite %s can corrupt a WAL store: the rollback journal is used", module.sqlite_version)
     if memory:
         engine = create_engine(
-            url, module=module, poolclass=StaticPool, connect_args={"check_same_thread": False}
+            url,
+            module=module,
+            poolclass=StaticPool,
+            hide_parameters=True,
+            connect_args={"check_same_thread": False},
         )
     else:
         engine = create_engine(
             url,
             module=module,
             poolclass=QueuePool,
+            hide_parameters=True,
             pool_size=1 if writer else 8,
             max_overflow=0,
             pool_timeout=BUSY_MS / 1000,
@@ -141,7 +146,7 @@ class Store:
             memory = url.database in (None, "", ":memory:")
             self.reader = self.writer if memory else _sqlite_engine(url, writer=False)
         else:
-            self.writer = create_engine(url, pool_pre_ping=True)
+            self.writer = create_engine(url, pool_pre_ping=True, hide_parameters=True)
             self.reader = self.writer.execution_options(postgresql_readonly=True)
 
     @contextmanager

@@ -29,6 +29,7 @@ from server.orders.states import (
     WITHDRAWN,
 )
 from server.payments.models import Refund
+from server.payments.states import DROPPED, DUE, WAITING
 from server.people.logins import Signed
 
 
@@ -45,7 +46,7 @@ def begin_refund(session: Session, context: Context, order: Order, reason: str, 
         currency=order.currency,
         reason=reason,
         by=by,
-        state="waiting",
+        state=WAITING,
         grants_version=version,
         created_at=context.clock.now(),
     )
@@ -96,11 +97,11 @@ def settle(session: Session, context: Context, refund: Refund) -> None:
             capacity.free(session, held.claim.id)
     refund.amount_cents = returned
     if returned == 0:
-        refund.state = "dropped"
+        refund.state = DROPPED
         refund.done_at = context.clock.now()
         moves.move_order(session, context, order, COLLECTED, "system", collected_at=context.clock.now())
     else:
-        refund.state = "due"
+        refund.state = DUE
     record(
         session,
         context,
@@ -119,7 +120,7 @@ def settle_applied(session: Session, context: Context, controller: Controller) -
         .join(Order, Order.id == Refund.order_id)
         .where(
             Order.controller_id == controller.id,
-            Refund.state == "waiting",
+            Refund.state == WAITING,
             Refund.grants_version <= controller.grants_applied,
         )
     ).all()

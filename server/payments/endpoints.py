@@ -14,7 +14,7 @@ from server.foundation.context import Context
 from server.foundation.errors import Conflict, NotFound, Problem, TooLarge
 from server.foundation.web import problems
 from server.orders.models import Order
-from server.payments import events, sessions
+from server.payments import events, sessions, states
 from server.payments.models import Payment
 from server.payments.provider import CAPTURED, FAILED, MAX_EVENT, provider, sign
 from server.people.access import Ctx, order_link
@@ -125,7 +125,7 @@ def pay(
     """
     with context.store.read() as session:
         payment, order = _find(session_name, context, session)
-    if payment.state not in ("created", "failed"):
+    if states.CAPTURED not in states.PAYMENT[payment.state]:
         raise Conflict("this payment is over")
     now = int(context.clock.now().timestamp())
     raw = json.dumps(

@@ -8,7 +8,7 @@ from server.foundation.audit import record
 from server.foundation.context import Context
 from server.orders import paying
 from server.orders.models import Order
-from server.payments import sessions
+from server.payments import sessions, states
 from server.payments.models import MoneyEntry, PaymentEvent
 from server.payments.provider import CAPTURED, FAILED, Event
 
@@ -49,8 +49,8 @@ def _apply(session: Session, context: Context, event: Event) -> str:
     if payment is None:
         return "unknown-session"
     about = f"order:{payment.order_id}"
-    if event.type == FAILED and payment.state == "created":
-        payment.state = "failed"  # the hold stays: the customer may try again
+    if event.type == FAILED and states.FAILED in states.PAYMENT[payment.state]:
+        payment.state = states.FAILED  # the hold stays: the customer may try again
         payment.changed_at = context.clock.now()
         record(session, context, "system", "payment.failed", about)
         return "noted"
@@ -74,7 +74,7 @@ def _apply(session: Session, context: Context, event: Event) -> str:
             at=context.clock.now(),
         )
     )
-    payment.state = "captured"
+    payment.state = states.CAPTURED
     payment.changed_at = context.clock.now()
     session.flush()
     record(session, context, "system", "payment.captured", about, {"amount_cents": payment.amount_cents})

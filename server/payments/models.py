@@ -6,6 +6,8 @@ from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.foundation.database import Base
+from server.orders.states import sql_list
+from server.payments.states import REFUND
 
 
 class Payment(Base):
@@ -64,7 +66,7 @@ class Refund(Base):
     provider; `done`."""
 
     __tablename__ = "refunds"
-    __table_args__ = (CheckConstraint("state IN ('waiting', 'due', 'done', 'dropped')", name="state"),)
+    __table_args__ = (CheckConstraint(f"state IN {sql_list(tuple(REFUND))}", name="state"),)
 
     id: Mapped[str] = mapped_column(primary_key=True)
     order_id: Mapped[str] = mapped_column(ForeignKey("orders.id"), unique=True)

@@ -11,7 +11,7 @@ from server.foundation.errors import Conflict
 from server.orders import mails, moves
 from server.orders.models import Order
 from server.orders.states import REFUNDED
-from server.payments import sessions
+from server.payments import sessions, states
 from server.payments.models import MoneyEntry, Refund
 from server.payments.provider import provider
 
@@ -23,7 +23,7 @@ def send_due(context: Context, limit: int = 20) -> int:
     with context.store.read() as session:
         due = [
             (refund.id, payment.session, refund.amount_cents, refund.currency)
-            for refund in session.scalars(select(Refund).where(Refund.state == "due").limit(limit))
+            for refund in session.scalars(select(Refund).where(Refund.state == states.DUE).limit(limit))
             if (payment := sessions.of_order(session, refund.order_id)) is not None
         ]
     done = 0
@@ -45,7 +45,7 @@ def send_due(context: Context, limit: int = 20) -> int:
 def _book(context: Context, refund_id: str) -> None:
     with context.store.write() as session:
         refund = session.get_one(Refund, refund_id, with_for_update=True)
-        if refund.state != "due":
+        if refund.state != states.DUE:
             raise Conflict("booked already")
         now = context.clock.now()
         session.add(
@@ -59,11 +59,11 @@ def _book(context: Context, refund_id: str) -> None:
                 at=now,
             )
         )
-        refund.state = "done"
+        refund.state = states.DONE
         refund.done_at = now
         payment = sessions.of_order(session, refund.order_id)
         if payment is not None:
-            payment.state = "refunded"
+            payment.state = states.REFUNDED
             payment.changed_at = now
         order = session.get_one(Order, refund.order_id)
         moves.move_order(session, context, order, REFUNDED, "system")

@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 from server.foundation.context import Context
 from server.payments.models import Payment
 from server.payments.provider import provider
+from server.payments.states import CREATED
 
 
 def create(session: Session, context: Context, order_id: str, amount_cents: int, currency: str) -> Payment:
@@ -16,7 +17,7 @@ def create(session: Session, context: Context, order_id: str, amount_cents: int,
         order_id=order_id,
         provider=provider(context).name,
         session=f"test_{context.ids.token(16)}",
-        state="created",
+        state=CREATED,
         amount_cents=amount_cents,
         currency=currency,
         created_at=now,

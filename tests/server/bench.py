@@ -73,7 +73,7 @@ class Api:
     """HTTP into the app, without a network; one call at a time."""
 
     def __init__(self, app: FastAPI) -> None:
-        self._transport = httpx.ASGITransport(app)
+        self._transport = httpx.ASGITransport(app, raise_app_exceptions=False)
 
     def __call__(self, method: str, path: str, **how: Any) -> httpx.Response:
         """One request."""
