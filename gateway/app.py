@@ -55,6 +55,8 @@ class Gateway:
         self._servers = (Server(settings.server_url, token), Server(settings.server_url, token))
         self._upstream = Upstream(self._site, self._writer, self._servers[0], _patient(), host.now)
         self._downstream = Downstream(self._site, self._writer, self._servers[1], _patient(), host.now)
+        self._upstream.reached = self._downstream.hurry
+        self._downstream.reached = self._upstream.hurry
         self._link = Link(
             settings.broker,
             topics.GATEWAY,
@@ -174,4 +176,4 @@ class Gateway:
 
 
 def _patient() -> Backoff:
-    return Backoff(random.random, first_s=0.5, cap_s=30.0, stable_s=30.0)
+    return Backoff(random.random, first_s=0.5, cap_s=20.0, stable_s=30.0)

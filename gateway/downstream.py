@@ -36,6 +36,9 @@ class Downstream:
         self._now = now
         self._stopping = threading.Event()
         self._resync = threading.Event()
+        self._woken = threading.Event()
+        self.reached: Callable[[], None] = _nobody
+        """Called when the server was out of reach and no longer is."""
         self._snapshot_at = -RESYNC_EVERY_S
         self.is_up = False
         self.beat = time.monotonic()
@@ -48,6 +51,11 @@ class Downstream:
     def stop(self) -> None:
         """End after the poll under way; the process need not wait for it."""
         self._stopping.set()
+        self._woken.set()
+
+    def hurry(self) -> None:
+        """The server was reached again by another thread."""
+        self._woken.set()
 
     def resync(self) -> None:
         """A device's changes do not fit: fetch a snapshot before the next poll."""
@@ -58,14 +66,26 @@ class Downstream:
             self.beat = time.monotonic()
             try:
                 self._poll()
+                if not self.is_up:
+                    self.reached()
                 self.is_up = True
                 self._backoff.good(time.monotonic())
             except (ServerError, GatewayError) as error:
                 if self.is_up:
                     log.warning("feed not read", extra={"error": str(error)})
                 self.is_up = False
-                retry = error.retry_after_s if isinstance(error, ServerError) else None
-                self._stopping.wait(max(self._backoff.bad(), retry or 0.0))
+                self._pause(error)
+
+    def _pause(self, error: ServerError | GatewayError) -> None:
+        """Wait before the next try; a server that could not be reached is tried at once if another thread was
+        luckier.
+        """
+        pause = self._backoff.bad()
+        if isinstance(error, ServerError) and error.status:
+            self._stopping.wait(max(pause, error.retry_after_s or 0.0))
+            return
+        self._woken.clear()
+        self._woken.wait(pause)
 
     def _poll(self) -> None:
         position, online = self._writer.call(
@@ -105,3 +125,7 @@ class Downstream:
         except FeedError:
             self._resync.set()
             raise
+
+
+def _nobody() -> None:
+    """Nobody else waits for the server."""

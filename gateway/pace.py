@@ -26,6 +26,7 @@ class Pace:
             lane: LanePace(BACKFILL_LARGEST if lane is Lane.BACKFILL else LARGEST) for lane in Lane
         }
         self._not_before_s = 0.0
+        self._may_hurry = False
 
     def due(self, now_s: float) -> list[Lane]:
         """Lanes that may send now, first the one to be served first."""
@@ -38,9 +39,9 @@ class Pace:
         return self._lanes[lane].limit
 
     def wait_s(self, now_s: float, longest_s: float) -> float:
-        """Seconds until some lane may send again."""
-        first = min(pace.not_before_s for pace in self._lanes.values())
-        return min(longest_s, max(0.0, self._not_before_s - now_s, first - now_s))
+        """Seconds until a lane that is quiet now may send again; `longest_s` if none is."""
+        times = [max(pace.not_before_s, self._not_before_s) for pace in self._lanes.values()]
+        return min([longest_s, *(at - now_s for at in times if at > now_s)])
 
     def wished(self, lane: Lane, max_batch: int | None, min_ms: int, now_s: float) -> None:
         """The server's wish, in a receipt."""
@@ -61,6 +62,12 @@ class Pace:
         pace.limit = max(1, pace.limit // 2)
         return True
 
-    def pause(self, seconds: float, now_s: float) -> None:
-        """Nothing is sent for a while."""
+    def pause(self, seconds: float, now_s: float, until_reached: bool = False) -> None:
+        """Nothing is sent for a while; `until_reached`: unless somebody else reaches the server sooner."""
         self._not_before_s = now_s + seconds
+        self._may_hurry = until_reached
+
+    def hurry(self) -> None:
+        """Somebody else reached the server: a pause that waited for that is over."""
+        if self._may_hurry:
+            self._not_before_s = 0.0

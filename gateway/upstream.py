@@ -36,6 +36,8 @@ class Upstream:
         self._now = now
         self._pace = Pace()
         self._woken = threading.Event()
+        self.reached: Callable[[], None] = _nobody
+        """Called when the server was out of reach and no longer is."""
         self._stopping = threading.Event()
         self._down_since: int | None = None
         self.is_up = False
@@ -49,6 +51,11 @@ class Upstream:
 
     def wake(self) -> None:
         """Something new waits."""
+        self._woken.set()
+
+    def hurry(self) -> None:
+        """The server was reached again by another thread."""
+        self._pace.hurry()
         self._woken.set()
 
     def stop(self) -> None:
@@ -66,9 +73,11 @@ class Upstream:
             except GatewayError as error:
                 log.warning("upstream stopped for a moment", extra={"error": str(error)})
                 self._pace.pause(IDLE_S, time.monotonic())
-            self._woken.wait(max(0.01, self._pace.wait_s(time.monotonic(), IDLE_S)))
+            self._woken.wait(self._pace.wait_s(time.monotonic(), IDLE_S))
+            # In a pause, what newly waits is no reason to look.
             while self._pace.due(time.monotonic()) == [] and not self._stopping.is_set():
-                self._stopping.wait(max(0.01, self._pace.wait_s(time.monotonic(), IDLE_S)))
+                self._woken.clear()
+                self._woken.wait(self._pace.wait_s(time.monotonic(), IDLE_S))
                 self.beat = time.monotonic()
 
     def _one_batch(self) -> bool:
@@ -134,6 +143,8 @@ class Upstream:
             self._pace.pause(self._backoff.bad(), time.monotonic())
 
     def _reached(self) -> None:
+        if not self.is_up:
+            self.reached()
         self.is_up = True
 
     def _failed(self, error: ServerError) -> None:
@@ -142,4 +153,8 @@ class Upstream:
             self._down_since = self._now().unix_s
             log.warning("server not reached", extra={"error": str(error)})
         pause = max(self._backoff.bad(), error.retry_after_s or 0.0)
-        self._pace.pause(pause, time.monotonic())
+        self._pace.pause(pause, time.monotonic(), until_reached=error.status == 0)
+
+
+def _nobody() -> None:
+    """Nobody else waits for the server."""

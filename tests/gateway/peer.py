@@ -61,7 +61,11 @@ class Peer:
             timeout = 60
 
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+                length = int(self.headers.get("Content-Length", "0"))
+                body = self.rfile.read(length)
+                if len(body) < length:
+                    self.close_connection = True  # the gateway was killed meanwhile
+                    return
                 self._answer(lambda: peer.take_batch(body, self.headers.get("Content-Encoding", "")))
 
             def do_GET(self) -> None:

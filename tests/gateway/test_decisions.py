@@ -256,6 +256,12 @@ def test_the_pace_obeys_the_server_halves_and_recovers() -> None:
     pace.pause(5.0, 0.0)
     assert pace.due(4.9) == []
     assert pace.wait_s(0.0, 10.0) == 5.0
+    assert pace.wait_s(6.0, 10.0) == 10.0, "nothing is paused: no reason to look soon"
+    pace.hurry()
+    assert pace.due(4.9) == [], "the server said when"
+    pace.pause(5.0, 0.0, until_reached=True)
+    pace.hurry()
+    assert Lane.HEALTH in pace.due(0.0)
 
 
 def test_counts_are_bounded_whatever_names_come() -> None:
