@@ -25,6 +25,8 @@ from gateway.upstream import Upstream
 from gateway.writer import Writer
 
 TICK_S = 1.0
+GRACE_S = 3.0
+"""How long an orderly end waits for the batch under way; what the server did not confirm is sent again."""
 HEALTH_S = 60.0
 STUCK_S = 30.0
 """A thread that has not gone round for so long is stuck: the process ends and is started anew by its
@@ -98,7 +100,7 @@ class Gateway:
         if status == 0:
             self._keeper.stop()
             self._link.stop()
-            self._upstream.thread.join(TIMEOUT_S)
+            self._upstream.thread.join(GRACE_S)
             self._writer.stop()
             self._database.close()
         log.info("gateway ends")

@@ -66,7 +66,7 @@ def connect(path: Path | None) -> sqlite3.Connection:
     except (OSError, sqlite3.Error) as error:
         raise StoreError(f"the store {path} can't be opened: {error}") from error
     try:
-        # Small pages spare a memory card: a record that comes alone costs 20 kB of writes, with 4 kB pages 49 kB.
+        # Small pages spare a memory card: a record that comes alone costs 20 kB, with 4 kB pages 49 kB.
         database.execute("PRAGMA page_size=1024")
         database.execute("PRAGMA locking_mode=EXCLUSIVE")
         database.execute("PRAGMA journal_mode=WAL")
