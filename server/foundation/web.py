@@ -7,7 +7,7 @@ Response`), or plain text without one.
 """
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -18,9 +18,11 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from server.foundation.errors import Problem, Unavailable
+from server.foundation.errors import Forbidden, Problem, TooLarge, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -165,6 +167,61 @@ SECURITY_HEADERS = {
 }
 
 
+MAX_BODY = 2_100_000
+"""No request is longer; routes that need less check for themselves."""
+
+
+class Guard:
+    """ASGI middleware around everything: forms from other sites refused, bodies bounded, security headers
+    on every answer.
+
+    Plain ASGI, so that live pages and long polls see their client leave.
+    """
+
+    def __init__(self, app: ASGIApp, owner: FastAPI) -> None:
+        self._inner = app
+        self._owner = owner
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            await self._inner(scope, receive, send)
+            return
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        taken = 0
+
+        async def bounded() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > MAX_BODY:
+                raise TooLarge(f"at most {MAX_BODY} bytes are taken")
+            return message
+
+        request = Request({**scope, "app": self._owner}, receive)
+        problem = self._refusal(request)
+        if problem is not None:
+            await _answer(request, problem)(scope, receive, with_headers)
+            return
+        await self._inner(scope, bounded, with_headers)
+
+    @staticmethod
+    def _refusal(request: Request) -> Problem | None:
+        if is_cross_site(request):
+            return Forbidden("This form was sent from another site", code="cross-site")
+        length = request.headers.get("content-length", "0")
+        if length.isascii() and length.isdigit() and int(length) > MAX_BODY:
+            return TooLarge(f"at most {MAX_BODY} bytes are taken")
+        return None
+
+
 def install(app: FastAPI) -> None:
     """Error handlers, CSRF refusal and security headers."""
 
@@ -192,14 +249,4 @@ def install(app: FastAPI) -> None:
         log.error("%s %s failed", request.method, request.scope.get("route", ""), exc_info=error)
         return _answer(request, Problem())
 
-    @app.middleware("http")
-    async def guard(request: Request, proceed: Callable[[Request], Awaitable[Response]]) -> Response:
-        if is_cross_site(request):
-            problem = Problem("This form was sent from another site", code="cross-site")
-            problem.status, problem.title = HTTPStatus.FORBIDDEN, "This is not allowed to you"
-            response = _answer(request, problem)
-        else:
-            response = await proceed(request)
-        for name, value in SECURITY_HEADERS.items():
-            response.headers.setdefault(name, value)
-        return response
+    app.add_middleware(Guard, owner=app)

@@ -88,7 +88,7 @@ def batch_body(body: Annotated[bytes, Depends(body_bytes)]) -> Batch:
         "requestBody": {
             "required": True,
             "description": "JSON, as it is or with `Content-Encoding: gzip`",
-            "content": {"application/json": {"schema": Batch.model_json_schema()}},
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Batch"}}},
         }
     },
 )

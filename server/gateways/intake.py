@@ -167,8 +167,8 @@ def _own_time(record: dict[str, Any], received: datetime) -> datetime:
 
 def _time(record: dict[str, Any], received: datetime, now: datetime) -> datetime | None:
     t = records.integer(record, "t")
-    if t == 0 or record["q"] == records.UNKNOWN:
-        return None
+    if t == 0 or record["q"] not in (records.RTC, records.DISCIPLINED):
+        return None  # unknown, or the last floor before a power cut: not when it happened
     if not 0 < t < 1 << 34:
         raise _UnreadableError("time", "not a time")
     at = from_unix(t)

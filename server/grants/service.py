@@ -4,7 +4,7 @@ ended together."""
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from firmware.contract import grants as wire
@@ -173,12 +173,19 @@ def drop_loaders(session: Session, context: Context, controller: Controller, cla
 def revoke(session: Session, context: Context, controller: Controller, order_id: str, actor: str) -> int:
     """Ends the order's code and takes every grant of its claims out of the set.
 
-    Returns the version after which no door opens for it; 0 if there was nothing to take out.
+    Returns the version after which no door opens for it, also where that was done before; 0 if it never had
+    a grant.
     """
+    claims = (
+        select(GrantRow.claim_id)
+        .join(Credential, Credential.id == GrantRow.credential_id)
+        .where(Credential.order_id == order_id)
+        .scalar_subquery()
+    )
     credential = customer_credential(session, order_id)
     if credential is None:
-        return 0
-    claims = select(GrantRow.claim_id).where(GrantRow.credential_id == credential.id).scalar_subquery()
+        removed = select(func.max(GrantRow.removed_version)).where(GrantRow.claim_id.in_(claims))
+        return session.scalar(removed) or 0
     rows = session.scalars(
         select(GrantRow).where(GrantRow.claim_id.in_(claims), GrantRow.removed_version.is_(None))
     ).all()
