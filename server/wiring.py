@@ -4,10 +4,11 @@ lines here."""
 from server.coldchain import handlers as cold_chain
 from server.foundation import timers
 from server.foundation.idempotency import forget_old
-from server.gateways import presence
+from server.gateways import presence, retention
 from server.gateways.dispatch import register
 from server.lockers import blocks, commands
 from server.orders import ending, evidence, holding, paying
+from server.people import logins
 
 
 def wire() -> None:
@@ -25,4 +26,6 @@ def wire() -> None:
     timers.register(paying.WINDOW, ending.on_window)
     timers.register(commands.TIMER, commands.on_silent)
     timers.every("idempotency.forget", 3600, forget_old)
+    timers.every(retention.TIMER, 3600, retention.forget_old)
+    timers.every("logins.forget", 3600, logins.forget_old)
     cold_chain.wire()  # last: it reads the blocks and doors that the others write

@@ -22,7 +22,7 @@ from server.foundation.errors import Conflict, Problem
 from server.gateways.dispatch import Item, dispatch
 from server.gateways.models import DeadLetter, DeviceRecord, Gateway, LaneCursor
 from server.gateways.schemas import Batch, BatchAnswer, BatchItem, Pace, Rejected
-from server.lockers.models import Controller
+from server.lockers.models import REVOKED, Controller
 
 log = logging.getLogger(__name__)
 
@@ -141,6 +141,8 @@ def _store(
     device = devices.get(item.device)
     if device is None:
         raise _UnreadableError("device", "no such device at this site")
+    if device.presence == REVOKED:
+        raise _UnreadableError("revoked", "this device may not speak any more")
     record = item.record
     if record.get("v") != 1:
         raise ContractError("version")

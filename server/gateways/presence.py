@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from server.foundation.context import Context
 from server.foundation.errors import Unprocessable
 from server.gateways.dispatch import Item
-from server.lockers.models import Controller
+from server.lockers.models import REVOKED, Controller
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def note(session: Session, site_id: str, online: list[Online], now: datetime) ->
     """Keeps what a poll told. A device of another site, or unknown, is passed over."""
     for entry in online:
         device = session.get(Controller, entry.device)
-        if device is None or device.site_id != site_id:
+        if device is None or device.site_id != site_id or device.presence == REVOKED:
             continue
         if device.presence != "online":
             device.presence = "online"
@@ -57,6 +57,8 @@ def on_presence(
     device = session.get(Controller, str(record.get("d")))
     word, boot = record.get("s"), record.get("b")
     if device is None or device.site_id != item.site_id or word not in ("online", "off", "lost"):
+        return
+    if device.presence == REVOKED:
         return
     device.presence = word
     device.presence_at = item.at

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from server.foundation.context import Context
 from server.grants import sets
 from server.lockers import configuration
-from server.lockers.models import Controller
+from server.lockers.models import REVOKED, Controller
 
 
 def items(session: Session, context: Context, site_id: str) -> list[dict[str, Any]]:
@@ -17,6 +17,9 @@ def items(session: Session, context: Context, site_id: str) -> list[dict[str, An
     for device in session.scalars(
         select(Controller).where(Controller.site_id == site_id).order_by(Controller.id)
     ):
+        if device.presence == REVOKED:
+            found.append({"kind": "revoke", "device": device.id})
+            continue
         if device.config_body is not None:
             found.append({"kind": "desired", "device": device.id, **configuration.item(context, device)})
         if device.grants_version > 0:

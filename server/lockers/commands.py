@@ -20,7 +20,7 @@ from server.foundation.timers import set_timer
 from server.gateways import feed
 from server.gateways.dispatch import Item
 from server.lockers.keys import sealed
-from server.lockers.models import Block, Command, Compartment, Controller
+from server.lockers.models import REVOKED, Block, Command, Compartment, Controller
 from server.people.logins import Signed
 
 HEARD_WITHIN = timedelta(seconds=90)
@@ -99,6 +99,32 @@ def release_block(
     block.requested_at = context.clock.now()
     block.release_reason = reason
     return command
+
+
+def revoke_controller(
+    session: Session, context: Context, person: Signed, controller_id: str, reason: str
+) -> Controller:
+    """A stolen or replaced controller: its gateway drops its key, its rights and its session. It never
+    comes back."""
+    controller = session.get(Controller, controller_id)
+    if controller is None:
+        raise NotFound("there is no such controller")
+    if not reason.strip():
+        raise Unprocessable("a reason is needed", code="reason-needed")
+    if controller.presence == REVOKED:
+        raise Conflict("this controller was revoked already")
+    controller.presence = REVOKED
+    controller.presence_at = context.clock.now()
+    feed.append(session, context, controller.site_id, controller.id, "revoke", {})
+    record(
+        session,
+        context,
+        person.actor,
+        "controller.revoked",
+        f"controller:{controller.id}",
+        {"reason": reason},
+    )
+    return controller
 
 
 def find_door(session: Session, controller_id: str, number: int) -> Compartment:

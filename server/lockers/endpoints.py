@@ -156,6 +156,16 @@ def block_doors(context: Ctx, manager: Manager, controller_id: Identifier, body:
         return _command_view(row)
 
 
+@router.post("/controllers/{controller_id}/revoke", responses=problems(401, 403, 404, 409))
+def revoke_controller(
+    context: Ctx, manager: Manager, controller_id: Identifier, body: Reason
+) -> ControllerView:
+    """Takes a stolen or replaced controller's right to connect away, for good."""
+    with context.store.write() as session:
+        row = commands.revoke_controller(session, context, manager, controller_id, body.reason)
+        return _controller_view(row)
+
+
 @router.get("/blocks", responses=problems(401, 403))
 def list_blocks(context: Ctx, _manager: Manager) -> Page[BlockView]:
     """Blocks in force."""

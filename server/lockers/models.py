@@ -12,6 +12,9 @@ EMPTY = "empty"
 STOCKED = "stocked"
 DOUBTFUL = "doubtful"
 
+REVOKED = "revoked"
+"""A controller's presence once it may no longer connect."""
+
 
 class Site(Base):
     """A place with one gateway."""
@@ -49,7 +52,7 @@ class Controller(Base):
     last_credential_no: Mapped[int] = mapped_column(default=0)
     last_load: Mapped[int] = mapped_column(default=0)
     presence: Mapped[str] = mapped_column(default="unknown")
-    """unknown, online, off or lost, as the gateway last told."""
+    """unknown, online, off or lost, as the gateway last told; or revoked."""
     presence_at: Mapped[datetime | None]
     boot: Mapped[int] = mapped_column(default=0)
     uptime_ms: Mapped[int] = mapped_column(default=0)

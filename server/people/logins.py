@@ -7,7 +7,7 @@ No password exists, so none can be guessed or left at its default. Links live 15
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from server.foundation.audit import record
@@ -150,3 +150,10 @@ def end_session(session: Session, context: Context, cookie: str) -> None:
     if row is not None and row.ended_at is None:
         row.ended_at = context.clock.now()
         record(session, context, f"person:{row.person_id}", "login.ended", f"person:{row.person_id}")
+
+
+def forget_old(session: Session, context: Context, _subject: str) -> None:
+    """Timer: links and sessions that are over."""
+    now = context.clock.now()
+    session.execute(delete(LoginLink).where(LoginLink.expires_at < now - SESSION_LIFE))
+    session.execute(delete(WebSession).where(WebSession.expires_at < now))

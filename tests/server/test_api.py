@@ -2,6 +2,7 @@
 committed one."""
 
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -126,3 +127,16 @@ def test_no_request_brings_the_api_down(bench: Bench, prefix: str) -> None:
 
 def test_no_order_of_a_shop_brings_the_api_down(bench: Bench) -> None:
     fuzz(bench.app, bench.shop, "^/api/v1/orders", 25)
+
+
+def test_a_body_beyond_the_bound_is_refused_however_it_comes(bench: Bench) -> None:
+    headers = {**bench.shop, "Idempotency-Key": "k"}
+    answer = bench.api("POST", "/api/v1/orders", content=b" " * 2_200_000, headers=headers)
+    assert answer.status_code == 413
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(30):
+            yield b" " * 100_000
+
+    answer = bench.api("POST", "/api/v1/orders", content=chunks(), headers=headers)
+    assert answer.status_code in (400, 413)

@@ -8,7 +8,7 @@ from typing import Any
 
 from firmware.contract import records
 from server.background import tick
-from server.gateways import bell
+from server.gateways import bell, retention
 from server.gateways.bell import Listener
 from tests.server.bench import Bench
 
@@ -198,3 +198,45 @@ def test_readings_keep_their_number_here_and_their_body_in_the_ledger(bench: Ben
     bench.flush()
     listed = bench.api("GET", "/api/v1/records", headers=bench.login()).json()["items"]
     assert [(row["kind"], row["body"]) for row in listed] == [("r", None)]
+
+
+def test_a_revoked_controller_is_told_of_and_heard_no_more(bench: Bench) -> None:
+    manager = bench.login()
+    bench.sync()
+    bench.poll()
+    path = "/api/v1/controllers/wall-1/revoke"
+    assert bench.api("POST", path, json={"reason": "stolen"}, headers=manager).status_code == 200
+    assert bench.api("POST", path, json={"reason": "stolen"}, headers=manager).status_code == 409
+    query = {"since": str(bench.cursor), "epoch": bench.feed_epoch, "online": "wall-1,1,20000"}
+    items = bench.api("GET", "/v1/gateway/changes", params=query, headers=bench.gateway).json()["items"]
+    assert [(item["kind"], item["device"]) for item in items] == [("revoke", "wall-1")]
+    snapshot = bench.api("GET", "/v1/gateway/snapshot", headers=bench.gateway).json()["items"]
+    assert [item["kind"] for item in snapshot] == ["revoke"]
+    assert open_door(bench, manager).json()["code"] == "offline"
+    bench.device.tell("power", s=1)
+    answer = bench.batch(bench.device.told[-1:]).json()
+    assert [each["code"] for each in answer["rejected"]] == ["revoked"]
+
+
+def test_the_feed_forgets_what_is_old_but_never_its_end(bench: Bench) -> None:
+    bench.sync()
+    cursor = bench.cursor
+    order = bench.order().json()
+    bench.pay(order)
+    bench.clock.advance(days=31)
+    with bench.context.store.write() as session:
+        retention.forget_old(session, bench.context, "")
+    query = {"since": "0", "epoch": bench.feed_epoch}
+    answer = bench.api("GET", "/v1/gateway/changes", params=query, headers=bench.gateway)
+    assert answer.status_code == 410
+    query["since"] = str(cursor)
+    answer = bench.api("GET", "/v1/gateway/changes", params=query, headers=bench.gateway)
+    assert [item["version"] for item in answer.json()["items"]] == [1]
+
+
+def test_a_time_that_is_only_the_last_floor_is_not_taken_for_the_truth(bench: Bench) -> None:
+    bench.device.tell("power", at=bench.clock.now(), s=1)
+    bench.device.told[0]["q"] = records.FLOOR
+    bench.flush()
+    listed = bench.api("GET", "/api/v1/records", headers=bench.login()).json()["items"]
+    assert listed[0]["at"] is None

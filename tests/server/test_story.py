@@ -166,3 +166,17 @@ def test_an_order_for_later_gets_its_doors_a_day_before(bench: Bench) -> None:
     tick(bench.context)
     bench.sync()
     assert bench.state(order["id"])["state"] == "registered"
+
+
+def test_an_expired_order_is_refunded_only_after_its_revocation_was_applied(bench: Bench) -> None:
+    order_id = ready(bench)
+    bench.clock.advance(hours=7)
+    tick(bench.context)
+    assert bench.state(order_id)["state"] == "expired"
+    path = f"/api/v1/orders/{order_id}/refund"
+    bench.api("POST", path, json={"reason": "kind"}, headers=bench.login())
+    tick(bench.context)
+    assert bench.state(order_id)["refund"]["state"] == "waiting"
+    bench.sync()
+    tick(bench.context)
+    assert bench.state(order_id)["state"] == "refunded"
