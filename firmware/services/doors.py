@@ -189,29 +189,33 @@ class Doors:
         else:
             self._show(effect)
 
-    def _still_right(self, request: Request) -> str:
-        """A grant may have been revoked, or its zone blocked, since its code was typed (invariant 3)."""
-        if not isinstance(request.ref, int):
-            return records.ACCEPTED
-        recorder, holdings = self._recorder, self._holdings
-        now_ms = recorder.uptime.ms()
-        clock = recorder.clock
-        reopen_ms = self.config.reopen * 1000
-        return holdings.book.recheck(
-            request.ref, clock.now(now_ms), clock.is_valid, now_ms, reopen_ms, holdings.blocked
+    def _why_not(self, request: Request) -> str:
+        """Why a right that was given some time ago no longer starts a coil; "" if it does."""
+        now_ms = self._recorder.uptime.ms()
+        if isinstance(request.ref, str):
+            return records.LATE if 0 <= request.not_after_ms < now_ms else ""
+        holds = self._holdings.book.recheck(
+            request.ref,
+            self._recorder.clock.now(now_ms),
+            self._recorder.clock.is_valid,
+            now_ms,
+            self.config.reopen * 1000,
+            self._holdings.blocked,
         )
+        return "" if holds == records.ACCEPTED else holds
 
     def _recheck(self, number: int, request: Request) -> None:
-        why_not = self._still_right(request)
+        why_not = self._why_not(request)
         now_ms = self._recorder.uptime.ms()
-        if why_not == records.ACCEPTED:
-            self._perform(self.bank.journalled(number, now_ms))
-        else:
+        if why_not:
             self._perform(self.bank.refused(number, why_not, now_ms))
+        else:
+            self._perform(self.bank.journalled(number, now_ms))
 
     def _flush_use(self, number: int, request: Request) -> None:
-        why_not = self._still_right(request)
-        if why_not != records.ACCEPTED:
+        """The use is in flash before the coil: the record, then the mark of the attempt."""
+        why_not = self._why_not(request)
+        if why_not:
             self._perform(self.bank.refused(number, why_not, self._recorder.uptime.ms()))
             return
         fields: dict[str, object] = {
@@ -236,8 +240,8 @@ class Doors:
         if effect.reason:
             fields["r"] = effect.reason
         self._recorder.event("lock", fields)
-        stayed_shut = effect.text == records.REFUSED and effect.number > 0
-        if stayed_shut or effect.text in (records.JAMMED, records.NO_ANSWER):
+        tried_and_shut = effect.text == records.REFUSED and effect.number > 0
+        if tried_and_shut or effect.text in (records.JAMMED, records.NO_ANSWER):
             self._settle(request, effect.text)
 
     def _settle(self, request: Request, result: str) -> None:
@@ -314,6 +318,10 @@ class Doors:
             self._known[at] = level
             number = self._list[at].number
             request = self._interrupted.pop(number, None)
+            if self.bank.doors[number].request is not None:
+                # It is being opened already, before anybody has looked at it.
+                self._perform(self.bank.contact(number, is_open, self._recorder.uptime.ms()))
+                return
             self._perform(self.bank.resume(number, is_open, request, self._recorder.uptime.ms()))
             return
         if self._known[at] == level:
