@@ -29,6 +29,9 @@ log = logging.getLogger(__name__)
 GATEWAY = "gw"
 OWN_KINDS = ("undelivered", "presence", "aside", "quota", "outage")
 FUTURE = timedelta(days=1)
+MAX_BATCH = 100
+"""Asked of gateways: a batch holds the one writer for a fifth of a second, and a click on a door waits
+behind it."""
 _MAX_BODY = 4000
 
 
@@ -69,7 +72,7 @@ def take(session: Session, context: Context, site_id: str, batch: Batch) -> Batc
     if gateway is not None:
         gateway.heard_at = now
     return BatchAnswer(
-        upto=cursor.upto, rejected=rejected, now_ms=unix_ms(now), pace=Pace(max_batch=500, min_ms=0)
+        upto=cursor.upto, rejected=rejected, now_ms=unix_ms(now), pace=Pace(max_batch=MAX_BATCH, min_ms=0)
     )
 
 

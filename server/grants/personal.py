@@ -1,4 +1,4 @@
-"""A producer's own code at one bank: 12 digits, made once, renewed on demand; it opens only what is
+"""A producer's own code at one bank: 12 digits, made once; it opens only what is
 reserved for their lines."""
 
 from sqlalchemy import select

@@ -2,7 +2,7 @@
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -183,6 +183,8 @@ class SiteFile(Part):
     products: list[ProductPart] = []
     shops: list[ShopPart] = []
     sites: list[SitePart] = []
+    acts: list[dict[str, Any]] = []
+    """What happens to a simulated site and when: read by the simulator, passed over here."""
 
     @model_validator(mode="after")
     def names_exist(self) -> Self:
