@@ -35,14 +35,14 @@ class Clock:
 
     def now(self, uptime_ms: int) -> int:
         """Unix seconds, 0 if unknown. With an invalid clock it stands at the floor (R-39)."""
-        if self.quality in (UNKNOWN, FLOOR):
+        if self.quality < RTC:
             return self.floor
         return max(self._base_s + (uptime_ms - self._base_ms) // 1000, self.floor)
 
     @property
     def is_valid(self) -> bool:
         """True if the time is more than a floor."""
-        return self.quality in (RTC, DISCIPLINED)
+        return self.quality >= RTC
 
     def battery_clock(self, unix: int, stopped: bool, uptime_ms: int) -> bool:
         """What the battery clock says at boot; `stopped` is its own oscillator flag. False if it is not

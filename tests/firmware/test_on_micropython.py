@@ -11,12 +11,14 @@ import pytest
 from simulator.parts.interpreter import compile_firmware, micropython_command
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = ("tests/contract", "tests/firmware/core", "tests/firmware/drivers")
+FOLDERS = ("tests/contract", "tests/firmware/core", "tests/firmware/drivers", "tests/firmware/services")
+ONLY_CPYTHON = ("_properties", "_document")
+"""Endings of files that need what only CPython has."""
 SHARED = sorted(
     file
     for folder in FOLDERS
     for file in (ROOT / folder).glob("test_*.py")
-    if not file.stem.endswith("_properties")
+    if not file.stem.endswith(ONLY_CPYTHON)
 )
 
 pytestmark = pytest.mark.interpreter

@@ -5,7 +5,7 @@ import json
 from firmware.contract import records
 from firmware.core.journal import RESEND_MS, Journal
 from firmware.core.ring import Ring
-from tests.firmware.core.flash import MemoryFlash
+from tests.firmware.core.flash import MemoryFlash, PowerCutError
 
 
 def _journal(events: MemoryFlash, readings: MemoryFlash, boot: int = 1) -> Journal:
@@ -123,6 +123,30 @@ def test_r45_overwritten_numbers_are_closed_by_one_gap_record() -> None:
     assert (sent[0]["f"], sent[0]["n"], sent[0]["r"]) == (1, first - 1, "full")
     assert _numbers(sent[1:]) == list(range(first, 31))
     assert records.first_seq(sent[0]) == 1
+
+
+def test_r42_nothing_is_sent_that_a_power_cut_kept_from_the_flash() -> None:
+    events = MemoryFlash(8, 4096)
+    journal = _journal(events, MemoryFlash(8, 4096))
+    _put(journal, 2)
+    events.cut_at, events.torn = events.steps + 1, True
+    try:
+        _put(journal, 1)
+        raise AssertionError("the power cut was lost")
+    except PowerCutError:
+        events.cut_at = 0
+    journal.connected(0)
+    journal.acknowledged(journal.epoch, records.EVENTS, 0, 0)
+    assert _numbers(_sent(journal, 0)) == [1, 2]
+
+
+def test_r48_the_last_durable_numbers_of_the_boot_before_are_known_at_boot() -> None:
+    events, readings = MemoryFlash(8), MemoryFlash(8)
+    journal = _journal(events, readings)
+    _put(journal, 3)
+    journal.append(records.READINGS, "r", {"p0": 0, "s": 60, "z": []}, 0, 0, 0)
+    again = _journal(events, readings, 2)
+    assert (again.range_of(records.EVENTS), again.range_of(records.READINGS)) == ((1, 3), (1, 1))
 
 
 def test_events_never_wait_behind_readings() -> None:
