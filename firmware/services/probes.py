@@ -119,7 +119,8 @@ class Probes:
             begun_ms = self._recorder.uptime.ms()
             await self._sample()
             self._report(config, self._recorder.uptime.ms())
-            while self._recorder.uptime.ms() - begun_ms < config.sample * 1000:
+            wait_ms = config.sample * 1000
+            while self._recorder.uptime.ms() - begun_ms < wait_ms and self._holdings.config is config:
                 self._heart.beat()
                 self._tick()
                 await asyncio.sleep_ms(_CONTACT_MS)
