@@ -49,7 +49,7 @@ async def _stream(request: Request, context: Context) -> AsyncIterator[str]:
     yield f"retry: 3000\nevent: beat\ndata: {known}\n\n"
     for round_number in range(1, int(LIFE_S / LOOK_S)):
         await asyncio.sleep(LOOK_S)
-        if await request.is_disconnected():
+        if request.app.state.stopping or await request.is_disconnected():
             return
         seen = await run_in_threadpool(_look, context)
         if seen != known:

@@ -4,14 +4,14 @@
 
 (() => {
   const url = document.body.dataset.live;
-  const age = document.querySelector("[data-age]");
-  if (!url || !age || !window.EventSource) return;
+  if (!url || !document.querySelector("[data-age]") || !window.EventSource) return;
 
   let heard = Date.now();
   let fetching = false;
   let again = false;
 
   const show = () => {
+    const age = document.querySelector("[data-age]"); // looked up each time: a refresh puts in a new one
     const seconds = Math.round((Date.now() - heard) / 1000);
     const stale = seconds > 12;
     const marker = age.closest("[data-fresh]");

@@ -3,6 +3,7 @@
 import io
 from dataclasses import dataclass, field
 from datetime import datetime
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import segno
@@ -69,7 +70,8 @@ class CustomerView:
     texts: list[str]
     blocked: bool
     refund_offered: bool
-    link: str
+    path: str
+    """Of this page; the refund is asked for below it."""
     pay_url: str
     code: str
     long_code: str
@@ -153,7 +155,7 @@ def build(session: Session, context: Context, order: Order, language: str) -> Cu
         texts=texts,
         blocked=blocked,
         refund_offered=blocked,
-        link=link,
+        path=urlsplit(link).path,
         pay_url=pay_url,
         code=grouped(code) if code else "",
         long_code=grouped(long_code) if long_code else "",

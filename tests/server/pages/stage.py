@@ -8,11 +8,17 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
+from sqlalchemy import func, select
+
 from firmware.contract import records
 from server.foundation import migrate, timers
+from server.foundation.audit import AuditEntry
+from server.foundation.clock import from_unix
 from server.people.access import order_token
 from server.sitefile import document, loading, secrets_file
 from server.sitefile.secrets_file import Secrets
+from server.telemetry.models import Reading
 from tests.server.bench import Bench, Device, MovedClock, make_context
 
 SCENARIO = Path(__file__).resolve().parents[3] / "simulator" / "scenarios" / "farm.toml"
@@ -41,18 +47,36 @@ def copy(source: Path, target: Path) -> Path:
 class Stage(Bench):
     """The bench with a hangar, and words for what happens at the wall."""
 
-    def __init__(self, folder: Path, secrets: Secrets) -> None:
+    def __init__(self, folder: Path, secrets: Secrets, *, again: bool = False) -> None:
+        """`again`: on a copy of a database that a stage has filled; its controllers begin a new journal."""
         super().__init__(folder, secrets)
+        self.epoch = "00112233445566ff"
         self.hangar = Device("ferme", "hangar-1", bytes.fromhex(secrets["controllers"]["hangar-1"]["key"]))
         self._hangar_sent = 0
         self._live = 0
         self.last_reading: dict[str, Any] = {}
         timers.ensure_periodic(self.context)
+        if again:
+            self._go_on()
         self.sync()
         self.online("wall-1")
         self.online("hangar-1")
 
+    def _go_on(self) -> None:
+        with self.context.store.read() as session:
+            newest = session.scalar(select(func.max(AuditEntry.at)))
+            last = session.scalar(select(func.max(Reading.at)))
+        assert newest is not None
+        ended = from_unix((last or 0) + PERIOD)
+        self.clock.moment = max(newest, ended)
+        self.epoch = "ffeeddccbbaa9988"
+        self.device.epoch = self.hangar.epoch = "1badcafe"
+
     # What the gateway says.
+
+    def batch(self, fresh: list[dict[str, Any]], **how: Any) -> httpx.Response:
+        """A batch of the gateway's present epoch."""
+        return super().batch(fresh, **{"epoch": self.epoch, **how})
 
     def online(self, device: str, word: str = "online") -> None:
         """The gateway's word on a controller's presence."""
@@ -176,11 +200,11 @@ class Stage(Bench):
         headers = {} if email is None else {"Cookie": f"loquet={self.cookie(email)}"}
         return self.api("GET", path, headers={**headers, **how.pop("headers", {})}, **how)
 
-    def form(self, path: str, email: str | None = MANAGER, **fields: str) -> Any:
+    def form(self, path: str, by: str | None = MANAGER, /, **fields: str) -> Any:
         """A form as a browser of our own site sends it."""
         headers = {"Sec-Fetch-Site": "same-origin"}
-        if email is not None:
-            headers["Cookie"] = f"loquet={self.cookie(email)}"
+        if by is not None:
+            headers["Cookie"] = f"loquet={self.cookie(by)}"
         return self.api("POST", path, headers=headers, data=fields)
 
 
