@@ -6,14 +6,18 @@ import signal
 import time
 from pathlib import Path
 
+from simulator import scenario
 from simulator.orchestrator.playground import playground
 from simulator.orchestrator.processes import resident_kib
 from simulator.orchestrator.runfolder import RunError, require_port, run_folder
 from simulator.orchestrator.stage import WORLD_SPEED, Stage
+from simulator.page.acts import Hands
 from simulator.parts import find_parts
 from simulator.parts.places import PRIVATE
+from simulator.scenario import ScenarioError, TimedAct
 from simulator.story import runner
 from simulator.story.sabotage import SABOTAGES
+from simulator.story.scene import everybody_is_there
 from simulator.story.steps import STEPS
 
 NEEDED = ("broker", "interpreter", "compiler")
@@ -26,12 +30,12 @@ def say(text: str) -> None:
 
 async def demo(arguments: argparse.Namespace) -> int:
     """Exit status of the demo. Raises RunError or ProcessError, each a line to print, if it can't start."""
-    _check(arguments.scenario)
+    acts = _check(arguments.scenario)
     ending = _ends_on_signals()
     with run_folder(PRIVATE) as folder:
         page_port = require_port(arguments.port + 1, "the simulated wall")
         require_port(arguments.port, "the server's pages")
-        work = asyncio.create_task(_run(arguments, folder, page_port))
+        work = asyncio.create_task(_run(arguments, acts, folder, page_port))
         stop = asyncio.create_task(ending.wait())
         await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
         if not work.done():
@@ -43,14 +47,19 @@ async def demo(arguments: argparse.Namespace) -> int:
         return work.result()
 
 
-def _check(scenario: Path) -> None:
-    if not scenario.is_file():
-        raise RunError(f"there is no scenario file {scenario}")
+def _check(file: Path) -> list[TimedAct]:
+    if not file.is_file():
+        raise RunError(f"there is no scenario file {file}")
+    try:
+        acts = scenario.read(file)
+    except ScenarioError as error:
+        raise RunError(str(error)) from error
     parts = find_parts()
     for part in NEEDED:
         missing = parts.lacks(part)
         if missing is not None:
             raise RunError(str(missing))
+    return acts
 
 
 def _ends_on_signals() -> asyncio.Event:
@@ -61,7 +70,7 @@ def _ends_on_signals() -> asyncio.Event:
     return ending
 
 
-async def _run(arguments: argparse.Namespace, folder: Path, page_port: int) -> int:
+async def _run(arguments: argparse.Namespace, acts: list[TimedAct], folder: Path, page_port: int) -> int:
     sabotage = SABOTAGES.get(arguments.sabotage) if arguments.sabotage else None
     say(
         f"Loquet, simulated: {arguments.scenario.name}"
@@ -74,9 +83,12 @@ async def _run(arguments: argparse.Namespace, folder: Path, page_port: int) -> i
             status = 0
             if not arguments.no_story:
                 status = await _story(stage, arguments)
+            hands = Hands(stage.world, stage.links, stage, stage.fleet)
             if arguments.once:
+                await scenario.play(acts, hands, say)
                 return status
             await _say_addresses(stage, address)
+            await scenario.play(acts, hands, say)
             await asyncio.Event().wait()
             return status
 
@@ -97,6 +109,7 @@ def _say_delays(stage: Stage) -> None:
 
 async def _story(stage: Stage, arguments: argparse.Namespace) -> int:
     story = runner.Story(stage, said=say)
+    await everybody_is_there(story)
     started = time.monotonic()
     failed = await runner.play(story, runner.selection(STEPS, arguments.steps))
     for name in stage.children:

@@ -33,6 +33,10 @@ class Page(HTMLParser):
         self._open: list[Element] = []
         self.feed(html)
 
+    def __str__(self) -> str:
+        main = next((element for element in self.elements if element.tag == "main"), None)
+        return "an empty page" if main is None else f"{main.attributes} {main.text}"
+
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Called by the parser."""
         element = Element(tag, {name: value or "" for name, value in attrs})

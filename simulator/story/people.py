@@ -252,10 +252,12 @@ class Manager:
         require(answer.status_code < 400, f"{path} answered {answer.status_code}: {answer.text[:300]}")
         return answer
 
-    async def open(self, bank: str, number: int, reason: str) -> None:
-        """Open a door remotely, by its page."""
+    async def open(self, bank: str, number: int, reason: str) -> float:
+        """Open a door remotely, by its page; the moment of the click, on the monotonic clock."""
         href = (await self.door(bank, number)).attributes["href"]
+        clicked = time.monotonic()
         await self.act(href + "/open", reason=reason)
+        return clicked
 
     async def alarms(self) -> list[Element]:
         """Alarms on the alarms page, open and closed."""

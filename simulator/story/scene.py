@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from simulator.story.people import Bank, Customer, Producer, Shop, eventually
+from simulator.story.people import Bank, Customer, Manager, Producer, Shop, eventually
 from simulator.story.runner import Story, require
 from simulator.world.log import WorldEvent
 from simulator.world.wall import Wall
@@ -13,7 +13,7 @@ from simulator.world.wall import Wall
 WALL = "wall-1"
 SITE = "ferme"
 ITEM = "panier"
-HAND_S = 0.6
+HAND_S = 0.5
 """How long hands are at work in an open compartment."""
 
 
@@ -53,7 +53,7 @@ async def next_open(story: Story, wall: Wall, allowed: set[int], timeout: float 
 async def peek(story: Story, wall: Wall, door: int) -> None:
     """Open a door that stands ajar, look, touch nothing, shut it."""
     wall.pull(door)
-    await asyncio.sleep(HAND_S)
+    await asyncio.sleep(3 * HAND_S)
     wall.push(door)
     await story.stage.until(lambda: not wall.door_is_open(door), f"door {door} shuts", 5.0)
 
@@ -74,6 +74,7 @@ async def serve(
         require(not others, f"door {door} opened while {others} stood open")
         await story.stage.until(lambda door=door: door in wall.leds(), f"the light of door {door} is on", 5.0)  # type: ignore[misc]
         wall.pull(door)
+        await reads(story, wall, f"porte {door} ouverte", timeout=5.0)
         await asyncio.sleep(HAND_S)
         await at_door(door)
         wall.push(door)
@@ -127,8 +128,8 @@ async def ready_order(
     stage = story.stage
     shop = Shop(stage)
     order = await shop.order(bank, products, email)
-    await Bank(stage).pay_by_page(order)
     paid = time.monotonic()
+    await Bank(stage).pay_by_page(order)
     await shop.until(order["id"], "registered")
     story.figure("paid → code registered, ms", (time.monotonic() - paid) * 1000)
     customer = Customer(stage, email)
@@ -147,8 +148,6 @@ async def settled(story: Story, wall: Wall) -> None:
 
 async def once_through(story: Story, device: str, since: int) -> None:
     """Each opening and closing that the world saw at a bank is at the server once, in that order."""
-    from simulator.story.people import Manager
-
     manager = Manager(story.stage)
     seen = [
         (event.door, 1 if event.kind == "door_open" else 0)
@@ -170,3 +169,21 @@ async def order_id_of(story: Story, email: str) -> str:
     customer = Customer(story.stage, email)
     await customer.read_mail()
     return customer.link.split("/o/")[1].split("/")[0].split("?")[0]
+
+
+async def everybody_is_there(story: Story) -> None:
+    """Every controller is online and has its configuration: that is what a manager sees."""
+    manager = Manager(story.stage)
+
+    async def look() -> dict[str, str]:
+        page = await manager.page("/manager/health")
+        return {
+            row.data("device"): row.data("presence") for row in page.with_data("device") if row.tag == "tr"
+        }
+
+    await eventually(
+        look,
+        lambda seen: seen and all(word == "online" for word in seen.values()),
+        "every controller is online on the health page",
+        40.0,
+    )

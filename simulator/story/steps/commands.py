@@ -20,8 +20,7 @@ async def play(story: Story) -> None:
     manager, tap = Manager(stage), stage.taps[SITE]
     door = next(number for number in DOORS if not wall.door_is_open(number))
     mark, heard = len(stage.world.log), len(tap.heard)
-    clicked = time.monotonic()
-    await manager.open(WALL, door, "Client au téléphone, code perdu")
+    clicked = await manager.open(WALL, door, "Client au téléphone, code perdu")
     await stage.until(lambda: bool(coils(story, WALL, mark)), "the door opens remotely", 10.0)
     story.figure("click → coil, ms", (coils(story, WALL, mark)[0].at_monotonic - clicked) * 1000)
     message = await tap.wait_for(TOPIC, heard)

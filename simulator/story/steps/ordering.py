@@ -1,6 +1,6 @@
 """Step 1: held, paid with one effect, bound to the right doors; paid too late: doors or money."""
 
-from simulator.story.people import Bank, Manager, Shop
+from simulator.story.people import Bank, Shop
 from simulator.story.runner import Story, require
 from simulator.story.scene import SITE, WALL, doors_of
 
@@ -11,7 +11,6 @@ EMAIL = "jeanne@example.org"
 async def play(story: Story) -> None:
     """The whole step."""
     stage = story.stage
-    await _site_is_ready(story)
     shop, bank = Shop(stage), Bank(stage)
     late = await shop.order(WALL, ["pommes"], "tard@example.org")
     hopeless = await shop.order(WALL, ["glace"], "trop-tard@example.org")
@@ -56,22 +55,3 @@ async def play(story: Story) -> None:
         "a late payment got doors and money, or neither",
     )
     story.note("paid after the hold lapsed: one got its door, one its money (no frozen door was left)")
-
-
-async def _site_is_ready(story: Story) -> None:
-    """Every controller is online and has its configuration: that is what a manager sees."""
-    manager = Manager(story.stage)
-    from simulator.story.people import eventually
-
-    async def look() -> dict[str, str]:
-        page = await manager.page("/manager/health")
-        return {
-            row.data("device"): row.data("presence") for row in page.with_data("device") if row.tag == "tr"
-        }
-
-    await eventually(
-        look,
-        lambda seen: seen and all(word == "online" for word in seen.values()),
-        "every controller is online on the health page",
-        40.0,
-    )
