@@ -77,54 +77,55 @@ _TEXT = (str,)
 _REF = (int, str)
 _LIST = (list,)
 
-FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
-    # kind: required keys and their types. Optional keys stand in OPTIONAL.
-    "boot": {"c": _TEXT, "fw": _TEXT, "pe": _INT, "pr": _INT, "m0": _INT, "m1": _INT},
-    "gap": {"f": _INT, "r": _TEXT},
-    "applied": {"d": _TEXT, "ver": _INT, "ok": _INT},
-    "try": {"r": _TEXT, "c": _INT, "w": _INT},
-    "use": {"a": _TEXT, "g": _REF, "c": _INT, "d": _INT},
-    "lock": {"a": _TEXT, "g": _REF, "d": _INT, "o": _TEXT, "x": _INT},
-    "door": {"d": _INT, "s": _INT, "x": _INT},
-    "after": {"d": _INT, "g": _REF, "c": _INT, "i": _INT, "r": _TEXT, "ld": _INT},
-    "cmd": {"id": _TEXT, "st": _TEXT},
-    "block": {"id": _TEXT, "z": _TEXT, "r": _TEXT},
-    "release": {"id": _TEXT, "by": _TEXT},
-    "alarm": {"a": _TEXT, "s": _INT},
-    "probe": {"z": _TEXT, "p": _INT, "h": _INT},
-    "power": {"s": _INT},
-    "r": {"p0": _INT, "s": _INT, "z": _LIST},
-}
-OPTIONAL: dict[str, dict[str, tuple[type, ...]]] = {
-    "boot": {"rtc": _INT},
-    "applied": {"dg": _TEXT, "cnt": _INT, "r": _TEXT},
-    "lock": {"r": _TEXT},
-    "cmd": {"op": _TEXT, "r": _TEXT, "d": _INT, "o": _TEXT, "st1": _TEXT},
-    "block": {"val": _INT},
-    "alarm": {"z": _TEXT, "d": _INT, "val": _INT, "p": _INT},
-}
-"""`boot`: cause, firmware, previous boot's last event and reading seq, interval of readings that may be
-missing (Unix s, 0 if unknown). `gap`: numbers `f`..`n` will never come, reason. `applied`: "cfg" or
-"grants" with version, set digest and count. `use`: "grant" or "cmd" with its id, written before the coil.
-`lock`: outcome after `x` tries. `door`: 1 open, 0 closed, `x` 1 if nobody asked for it. `after`: a contact
-cycle ended: item sensor and result, load concerned (0 none). `cmd`: a command's result (`st1`: the first
-result, in answer to a duplicate). `block`/`release`: a zone's doors (z) or all (z ""). `alarm`: kind, 1
-start 0 end; `val` of an alarm or a block: hundredths of a degree. `r`: period start (Unix s, 0 unknown) and
-length s, rows [zone, probe no, min, mean, max, samples, health] in hundredths of a degree; a row without
-samples has three zeros and 0 samples, which are no temperature.
-"""
 
-_COMMON: dict[str, tuple[type, ...]] = {
-    "v": _INT,
-    "e": _TEXT,
-    "l": _INT,
-    "b": _INT,
-    "n": _INT,
-    "u": _INT,
-    "t": _INT,
-    "q": _INT,
-    "k": _TEXT,
-}
+def required() -> dict[str, dict[str, tuple[type, ...]]]:
+    """Kind → the keys a record of it must have, beside the common ones.
+
+    `boot`: cause, firmware, previous boot's last event and reading seq, interval of readings that may be
+    missing (Unix s, 0 if unknown). `gap`: numbers `f`..`n` will never come, reason. `applied`: "cfg" or
+    "grants" with version, set digest and count. `use`: "grant" or "cmd" with its id, written before the
+    coil. `lock`: outcome after `x` tries. `door`: 1 open, 0 closed, `x` 1 if nobody asked for it. `after`:
+    a contact cycle ended: item sensor and result, load concerned (0 none). `cmd`: a command's result
+    (`st1`: the first result, in answer to a duplicate). `block`/`release`: a zone's doors (z) or all (z
+    ""). `alarm`: kind, 1 start 0 end; `val` of an alarm or a block: hundredths of a degree. `r`: period
+    start (Unix s, 0 unknown) and length s, rows [zone, probe no, min, mean, max, samples, health] in
+    hundredths of a degree; a row without samples has three zeros and 0 samples, which are no temperature.
+    """
+    return {
+        "boot": {"c": _TEXT, "fw": _TEXT, "pe": _INT, "pr": _INT, "m0": _INT, "m1": _INT},
+        "gap": {"f": _INT, "r": _TEXT},
+        "applied": {"d": _TEXT, "ver": _INT, "ok": _INT},
+        "try": {"r": _TEXT, "c": _INT, "w": _INT},
+        "use": {"a": _TEXT, "g": _REF, "c": _INT, "d": _INT},
+        "lock": {"a": _TEXT, "g": _REF, "d": _INT, "o": _TEXT, "x": _INT},
+        "door": {"d": _INT, "s": _INT, "x": _INT},
+        "after": {"d": _INT, "g": _REF, "c": _INT, "i": _INT, "r": _TEXT, "ld": _INT},
+        "cmd": {"id": _TEXT, "st": _TEXT},
+        "block": {"id": _TEXT, "z": _TEXT, "r": _TEXT},
+        "release": {"id": _TEXT, "by": _TEXT},
+        "alarm": {"a": _TEXT, "s": _INT},
+        "probe": {"z": _TEXT, "p": _INT, "h": _INT},
+        "power": {"s": _INT},
+        "r": {"p0": _INT, "s": _INT, "z": _LIST},
+    }
+
+
+def optional() -> dict[str, dict[str, tuple[type, ...]]]:
+    """Kind → the keys a record of it may have."""
+    return {
+        "boot": {"rtc": _INT},
+        "applied": {"dg": _TEXT, "cnt": _INT, "r": _TEXT},
+        "lock": {"r": _TEXT},
+        "cmd": {"op": _TEXT, "r": _TEXT, "d": _INT, "o": _TEXT, "st1": _TEXT},
+        "block": {"val": _INT},
+        "alarm": {"z": _TEXT, "d": _INT, "val": _INT, "p": _INT},
+    }
+
+
+_COMMON = ("v", "e", "l", "b", "n", "u", "t", "q", "k")
+_REQUIRED: dict[str, dict[str, tuple[type, ...]]] = {}
+_OPTIONAL: dict[str, dict[str, tuple[type, ...]]] = {}
+"""Filled by the first check: a controller, which checks no records, has no memory to spare for them."""
 
 
 def encode(message: dict[str, object]) -> bytes:
@@ -193,10 +194,13 @@ def check(message: dict[str, object]) -> None:
 
     Unknown extra keys are refused too: a record means one thing.
     """
-    for key, types in _COMMON.items():
-        _check(message, key, types)
+    if not _REQUIRED:
+        _OPTIONAL.update(optional())
+        _REQUIRED.update(required())
+    for key in _COMMON:
+        _check(message, key, _TEXT if key in ("e", "k") else _INT)
     kind = text(message, "k")
-    if kind not in FIELDS:
+    if kind not in _REQUIRED:
         raise ContractError("kind")
     lane, seq = integer(message, "l"), integer(message, "n")
     if lane not in LANES or seq < 1 or integer(message, "b") < 1 or integer(message, "u") < 0:
@@ -204,16 +208,16 @@ def check(message: dict[str, object]) -> None:
     epoch = text(message, "e")
     if len(epoch) != 8:
         raise ContractError("field")
-    required = FIELDS[kind]
-    optional = OPTIONAL.get(kind, {})
-    for key, types in required.items():
+    must = _REQUIRED[kind]
+    may = _OPTIONAL.get(kind, {})
+    for key, types in must.items():
         _check(message, key, types)
     for key in message:
-        if key in _COMMON or key in required:
+        if key in _COMMON or key in must:
             continue
-        if key not in optional:
+        if key not in may:
             raise ContractError("field")
-        _check(message, key, optional[key])
+        _check(message, key, may[key])
     if kind == "r":
         check_rows(message["z"])
 

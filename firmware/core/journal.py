@@ -97,7 +97,7 @@ class Journal:
     def append(
         self, lane: int, kind: str, fields: dict[str, object], uptime_ms: int, unix: int, quality: int
     ) -> int:
-        """Writes one record of `kind` with its own `fields` (see `contract.records.FIELDS`); returns its
+        """Writes one record of `kind` with its own `fields` (see `contract.records.required`); returns its
         seq, durable.
         """
         ring = self.rings[lane]
