@@ -19,28 +19,18 @@ KEYWORDS = {"_": None, "say": None, "translate": (2,)}
 def texts() -> dict[str, list[str]]:
     """Every text to translate, with the files (relative to `server/`) it stands in."""
     found: dict[str, list[str]] = {}
-    sources = [(path, "jinja2.ext.babel_extract") for path in sorted((SERVER / "templates").rglob("*.html"))]
+    sources = [(path, "jinja2.ext:babel_extract") for path in sorted((SERVER / "templates").rglob("*.html"))]
     sources += [
         (path, "python") for path in sorted(SERVER.rglob("*.py")) if DOMAIN_FOLDER not in path.parents
     ]
     for path, method in sources:
-        for _line, message, _comments, _context in extract_from_file(
-            _method(method), path, keywords=KEYWORDS
-        ):
+        for _line, message, _comments, _context in extract_from_file(method, path, keywords=KEYWORDS):
             text = message if isinstance(message, str) else message[0]
             files = found.setdefault(text, [])
             name = path.relative_to(SERVER).as_posix()
             if name not in files:
                 files.append(name)
     return found
-
-
-def _method(name: str) -> object:
-    if name == "python":
-        return name
-    from jinja2.ext import babel_extract
-
-    return babel_extract
 
 
 def read(path: Path) -> Catalog:

@@ -37,6 +37,14 @@ BLOCKED: Mapping[str, Look] = {
     "room": Look(BAD, "lock", _("chambre bloquée")),
 }
 
+COLD: Mapping[str, Look] = {
+    "bad": Look(BAD, "warn", _("limite dépassée")),
+    "warm": Look(WARN, "warn", _("un peu au-dessus, surveillé")),
+    "unknown": Look(WARN, "silent", _("relevés attendus")),
+    "good": Look(GOOD, "check", _("resté dans les limites")),
+}
+"""What is said of the cold since loading, the worst first."""
+
 CLAIM_FOR_CUSTOMER: Mapping[str, Look] = {
     states.HELD: Look(CALM, "clock", _("en attente du paiement")),
     states.LAPSED: Look(CALM, "dash", _("abandonné")),

@@ -255,25 +255,19 @@ def _headline(order: Order, zone: ZoneInfo, language: str) -> tuple[Look, str, l
 def _cold(session: Session, context: Context, held: list[_Held], language: str) -> Cold | None:
     now = context.clock.now()
     texts: list[str] = []
-    bad = unknown = False
+    verdicts: set[str] = set()
     told: set[int] = set()
     for one in held:
         if one.zone is None or not one.zone.probes or one.claim.loaded_at is None or one.zone.id in told:
             continue
         told.add(one.zone.id)
         found, text = _zone_cold(session, one.zone, one.claim.loaded_at, one.claim.ended_at or now, language)
-        bad, unknown = bad or found == "bad", unknown or found == "unknown"
+        verdicts.add(found)
         texts.append(text)
-    if not texts:
-        return None
-    if bad:
-        look = Look(words.BAD, "warn", translate(language, "limite dépassée"))
-        return Cold("bad", look, texts)
-    if unknown:
-        look = Look(words.WARN, "silent", translate(language, "relevés attendus"))
-        return Cold("unknown", look, texts)
-    look = Look(words.GOOD, "check", translate(language, "resté dans les limites"))
-    return Cold("good", look, texts)
+    for verdict in words.COLD:
+        if verdict in verdicts:
+            return Cold(verdict, words.look(words.COLD, verdict, language), texts)
+    return None
 
 
 def _zone_cold(
@@ -303,6 +297,11 @@ def _zone_cold(
     if excursions or lockers_blocks.covering(session, zone.controller_id, zone.key):
         text += " " + translate(language, "La limite a été dépassée trop longtemps.")
         return "bad", text
+    if found.out_s > 0:
+        text += " " + translate(
+            language, "Au-dessus de la limite pendant %(time)s.", time=duration(found.out_s, language)
+        )
+        return "warm", text
     if found.gap_s > zone.silence_s:
         text += " " + translate(
             language, "Sans relevé pendant %(time)s.", time=duration(found.gap_s, language)

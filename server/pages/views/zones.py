@@ -91,8 +91,12 @@ def _door_open_since(session: Session, zone: Zone) -> int:
 
 
 def judged_zones(session: Session, controller_id: str | None = None) -> list[Zone]:
-    """Zones with probes, in the order of the site file."""
-    query = select(Zone).order_by(Zone.controller_id, Zone.id)
+    """Zones with probes: walls, then rooms, each in the order of the site file."""
+    query = (
+        select(Zone)
+        .join(Controller, Controller.id == Zone.controller_id)
+        .order_by(Controller.kind, Controller.site_id.desc(), Zone.controller_id, Zone.id)
+    )
     if controller_id is not None:
         query = query.where(Zone.controller_id == controller_id)
     return [zone for zone in session.scalars(query) if zone.probes]

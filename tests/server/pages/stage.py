@@ -214,21 +214,24 @@ def fill(stage: Stage) -> dict[str, str]:
     done = stage.paid(("tomates", "pommes"), reference="C-101")
     stage.load_all()
     stage.collect(done["id"])
+    stage.clock.advance(minutes=40)
+    stage.hours(0.25)
     ready = stage.paid(("tomates", "yaourts", "glace"), reference="C-102")
     stage.load_all()
-    stage.clock.advance(minutes=40)
     stage.hours(1)
     preparing = stage.paid(("poulet", "fromage"), reference="C-103", locale="en")
     held = stage.order(("pommes",), reference="C-104").json()
-    stage.hours(1.5, warm_last=9)
+    stage.hours(0.5)
     return {"done": done["id"], "ready": ready["id"], "preparing": preparing["id"], "held": held["id"]}
 
 
 def trouble(stage: Stage) -> None:
-    """What a bad day adds."""
+    """What a bad evening adds."""
+    stage.hours(1, warm_last=9)
     stage.breach()
     stage.breach("room-2", "b2", stage.hangar)
     stage.jam(18)
     stage.force(21)
     stage.device.tell("probe", at=stage.clock.now() - timedelta(minutes=4), z="frozen", p=1, h=records.SILENT)
     stage.flush()
+    stage.poll()
