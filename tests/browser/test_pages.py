@@ -1,12 +1,10 @@
 """Each page's main path in a real Chromium, at phone and desktop width. `LOQUET_SCREENSHOTS=1` rewrites the
-pictures of
-`docs/screenshots/`.
+pictures of `docs/screenshots/`.
 
 Without Chromium these tests are skipped and say so; `LOQUET_REQUIRE_PARTS=1` makes that a failure.
 """
 
 import asyncio
-import os
 import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -18,6 +16,7 @@ from playwright.async_api import Browser, Page, ViewportSize, async_playwright, 
 from server.sitefile.secrets_file import Secrets
 from simulator.page.serve import serving
 from simulator.parts.browser import FLAGS, find
+from tests.browser.pictures import asked, picture
 from tests.server.pages.stage import Stage, copy, fill, prepare, trouble
 
 pytestmark = [pytest.mark.browser, pytest.mark.anyio]
@@ -31,7 +30,6 @@ BASE = "http://server.test"
 """The server's own name for itself; the browser finds it on loopback."""
 TRUSTED = f"--unsafely-treat-insecure-origin-as-secure={BASE}"
 """As a farm's page over HTTPS, or one on loopback, would be: without it some headers are ignored, noisily."""
-PICTURES = Path(__file__).resolve().parents[2] / "docs" / "screenshots"
 MEASURE = """() => {
   const small = [];
   for (const each of document.querySelectorAll("a, button, summary, input, select")) {
@@ -107,9 +105,8 @@ async def looked_at(page: Page, name: str, size: str) -> None:
     measured = await page.evaluate(MEASURE)
     assert measured["wider"] <= 0, name
     assert measured["small"] == [], name
-    if os.environ.get("LOQUET_SCREENSHOTS") == "1":
-        PICTURES.mkdir(parents=True, exist_ok=True)
-        await page.screenshot(path=PICTURES / f"{name}-{size}.png", full_page=True)
+    if asked():
+        await picture(page, f"{name}-{size}", documented=True)
 
 
 @both

@@ -11,7 +11,8 @@ from playwright.async_api import Page, ViewportSize, async_playwright, expect
 from simulator.page.serve import serving
 from simulator.parts.browser import FLAGS, find
 from simulator.world.log import WorldEvent
-from tests.simulator.page.playground import ROOT, Played, playing
+from tests.browser.pictures import picture
+from tests.simulator.page.playground import Played, playing
 
 pytestmark = [pytest.mark.browser, pytest.mark.anyio]
 
@@ -21,7 +22,8 @@ SIZES: dict[str, ViewportSize] = {
 }
 SLOW_MS = 30_000
 """A real interpreter starts within this on a busy machine."""
-PICTURES = ROOT / ".loquet" / "screenshots"
+DOCUMENTED = {"phone": 2150, "desktop": 1390}
+"""Heights of the first wall and the hangar."""
 
 
 @pytest.fixture
@@ -57,14 +59,6 @@ async def opened(
             yield page, played, complaints
         finally:
             await browser.close()
-
-
-async def keep(page: Page, name: str) -> Path:
-    """A picture to look at."""
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    path = PICTURES / f"{name}.png"
-    await page.screenshot(path=path, full_page=True)
-    return path
 
 
 def show(played: Played, lines: list[str]) -> None:
@@ -121,7 +115,7 @@ async def test_the_real_firmware_starts_at_a_switch_and_answers_the_keys(tmp_pat
             await bank.locator(f'[data-key="{key}"]').click()
         # The last digit stays readable, those before it are hidden.
         await expect(bank.locator(".lcd")).to_contain_text("**3_", timeout=SLOW_MS)
-        await keep(page, "world-firmware")
+        await picture(page, "world-firmware")
         await bank.locator("[data-power]").click()
         await expect(bank.locator(".lcd")).to_have_attribute("data-lit", "off")
         assert complaints == []
@@ -141,7 +135,7 @@ async def test_a_door_is_pulled_filled_emptied_and_shut(size: str) -> None:
         await sheet.locator("[data-put]").select_option("Poulet fermier")
         await expect(door.locator(".name")).to_have_text("Poulet fermier")
         assert wall.contents(7) == ["Poulet fermier"]
-        await keep(page, f"world-{size}-door")
+        await picture(page, f"world-{size}-door")
         await sheet.locator('[data-do="take"]').click()
         await expect(sheet.locator("[data-sheet-state]")).to_have_text("ouverte · vide")
         await door.click()
@@ -198,7 +192,7 @@ async def test_wires_and_programs_are_ended_and_brought_back(size: str) -> None:
         await node.get_by_role("button", name="Kill").click()
         await expect(node.locator("[data-process-state]")).to_have_text("stopped")
         assert not played.programs.children["broker:ferme"].is_running
-        await keep(page, f"world-{size}-network")
+        await picture(page, f"world-{size}-network")
         await node.get_by_role("button", name="Start").click()
         await expect(node.locator("[data-process-state]")).to_have_text("running")
         assert complaints == []
@@ -227,7 +221,7 @@ async def test_nothing_is_wider_than_the_screen(size: str) -> None:
         await expect(page.locator('[data-controller="wall-1"] [data-door="18"]')).to_have_attribute(
             "data-stand", "latched"
         )
-        await keep(page, f"world-{size}")
+        await picture(page, f"world-{size}", DOCUMENTED[size], documented=True)
         wide = await page.evaluate("document.documentElement.scrollWidth")
         assert wide <= SIZES[size]["width"]
         assert complaints == []

@@ -1,0 +1,36 @@
+"""Pictures of pages, to look at in `.loquet/screenshots/`; some, if asked (`LOQUET_SCREENSHOTS=1`), for
+`docs/screenshots/`.
+"""
+
+import io
+import os
+from pathlib import Path
+
+from PIL import Image
+from playwright.async_api import FloatRect, Page
+
+ROOT = Path(__file__).resolve().parents[2]
+KEPT = ROOT / "docs" / "screenshots"
+LOOKED_AT = ROOT / ".loquet" / "screenshots"
+COLOURS = 128
+"""Enough for flat pages; a picture is then a third of its size."""
+
+
+def asked() -> bool:
+    """Whether the documents' pictures are to be made anew."""
+    return os.environ.get("LOQUET_SCREENSHOTS") == "1"
+
+
+async def picture(page: Page, name: str, height: int | None = None, *, documented: bool = False) -> Path:
+    """The whole page as `name`.png, or its first `height` pixels; where it was put."""
+    folder = KEPT if documented and asked() else LOOKED_AT
+    folder.mkdir(parents=True, exist_ok=True)
+    size = page.viewport_size
+    clip: FloatRect | None = None
+    if height is not None and size is not None:
+        clip = {"x": 0, "y": 0, "width": size["width"], "height": height}
+    taken = await page.screenshot(full_page=True, clip=clip)
+    path = folder / f"{name}.png"
+    with Image.open(io.BytesIO(taken)) as image:
+        image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+    return path
