@@ -50,6 +50,11 @@ class Line:
         return LONG if self._wants_long else SHORT
 
     @property
+    def missing(self) -> int:
+        """Digits still to come."""
+        return self.length - len(self._digits)
+
+    @property
     def is_empty(self) -> bool:
         """True if no digit stands in the line and no long code has been asked for."""
         return not self._digits and not self._wants_long

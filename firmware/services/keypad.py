@@ -76,6 +76,7 @@ class Entry:
         came = line.press(key, self._recorder.uptime.ms())
         if came == entry.CODE:
             self._judge(line.code, line.is_long)
+            self._doors.speak()
         elif came == entry.SLIP:
             self._try(records.SLIP, 0)
             self._screen.message("slip")
@@ -87,6 +88,8 @@ class Entry:
             self._show_line()
 
     def _show_line(self) -> None:
+        if self._line.missing == 1:
+            self._doors.hush()
         name = "typing" if self._line.length == 8 else "typing_long"
         self._screen.message(name, self._line.masked(), "", entry.IDLE_MS)
 
