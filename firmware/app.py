@@ -46,6 +46,20 @@ _CONNECT_MS = 5_000
 _CAUSES = ("unknown", "power", "hard", "watchdog", "deepsleep", "soft")
 
 
+def _last_boot(journal: Journal) -> int:
+    """Boot of the newest event, 0 if there is none: a file system made anew must not count boots from 1
+    again, or a command captured in an old boot would fit the new one.
+    """
+    ring = journal.rings[records.EVENTS]
+    found = ring.read_after(ring.last - 1) if ring.last else None
+    if found is None:
+        return 0
+    try:
+        return records.integer(records.decode(found[1]), "b")
+    except ContractError:
+        return 0
+
+
 class App:
     """Everything of one controller, made once; nothing moves before `run`."""
 
@@ -58,7 +72,7 @@ class App:
             Ring(boot.ring("events"), records.EVENTS), Ring(boot.ring("readings"), records.READINGS)
         )
         self.whole = journal.mount(int.from_bytes(os.urandom(4), "little") | 1) and mounted
-        journal.boot = files.number("boot") + 1
+        journal.boot = max(files.number("boot"), _last_boot(journal)) + 1
         files.put_number("boot", journal.boot)
         self.recorder = Recorder(journal, self.uptime, self.clock)
         self.holdings = Holdings(files)

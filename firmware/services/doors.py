@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
 _ROUND_MS = 40
 _BREATH_MS = 5
+_CHECK_MS = 10_000
+"""Between looks whether a brown-out has made the lights' chips forget themselves."""
 _HUSH_MS = 1_000
 """How long the bus may be kept free for an order: a forced door is noticed that much later, no more."""
 _SETTLE_MS = 250
@@ -351,6 +353,7 @@ class Doors:
     async def run(self) -> None:
         """Look at all contacts at least ten times a second, and let time pass, for ever."""
         uptime = self._recorder.uptime
+        checked_ms = 0
         while True:
             if self._holdings.config is not self._config and not self.bank.busy and not self.bank.coil_door:
                 self._configure()
@@ -371,6 +374,9 @@ class Doors:
                         self._look(at, board.open_bits >> (door.channel - 1) & 1 == 1)
             self._perform(self.bank.tick(uptime.ms()))
             self._heart.beat()
+            if begun_ms - checked_ms > _CHECK_MS:
+                checked_ms = begun_ms
+                self._leds.check()
             await asyncio.sleep_ms(max(_BREATH_MS, _ROUND_MS - (uptime.ms() - begun_ms)))
 
 

@@ -53,6 +53,8 @@ _NET_MS = 500
 _BACKOFF_LEAST_MS = 250
 _BACKOFF_MOST_MS = 15_000
 _CALM_MS = 20_000
+_STUCK_MS = 15_000
+"""A peer that takes nothing for so long is gone, whatever it may still say."""
 _ASK_AGAIN_MS = 3_000
 """After a broker's restart we may be back before the gateway: `hello` is said again until somebody answers.
 """
@@ -91,6 +93,7 @@ class Link:
         self._say_state = False
         self._answered = False
         self._greeted_ms = 0
+        self._moved_ms = 0
         self._fault: Exception | None = None
         self.sessions = 0
         """Connections that the broker accepted."""
@@ -143,13 +146,18 @@ class Link:
         self._subscribed = False
         try:
             self._connects += 1
-            await connection.send(self._connect_packet())
+            self._moved_ms = self._recorder.uptime.ms()
+            # Before any packet: the deadline for connecting runs from here, a stalled handshake included.
+            packet = self._connect_packet()
+            halves.append(asyncio.create_task(self._half(self._write(connection, packet))))
             halves.append(asyncio.create_task(self._half(self._read(connection))))
-            halves.append(asyncio.create_task(self._half(self._write(connection))))
             while self._fault is None:
                 self._heart.beat()
-                if self._client.tick(self._recorder.uptime.ms()) == mqtt.DEAD:
+                now_ms = self._recorder.uptime.ms()
+                if self._client.tick(now_ms) == mqtt.DEAD:
                     raise MqttError("silent")
+                if now_ms - self._moved_ms > _STUCK_MS:
+                    raise MqttError("stuck")
                 await asyncio.sleep_ms(_WATCH_MS)
             raise self._fault
         finally:
@@ -170,8 +178,10 @@ class Link:
 
     # What goes out.
 
-    async def _write(self, connection: "Connection") -> None:
+    async def _write(self, connection: "Connection", packet: memoryview) -> None:
+        await connection.send(packet)
         while not self._subscribed:
+            self._moved_ms = self._recorder.uptime.ms()
             await asyncio.sleep_ms(_ROUND_MS)
         await self._greet(connection)
         up = self._topic("up")
@@ -184,6 +194,7 @@ class Link:
                 self._desired.config_changed = False
                 await self._send_desc(connection)
             now_ms = recorder.uptime.ms()
+            self._moved_ms = now_ms
             if not self._answered and now_ms - self._greeted_ms >= _ASK_AGAIN_MS:
                 await self._send_hello(connection)
             record: bytes | None = None

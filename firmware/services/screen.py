@@ -13,6 +13,10 @@ from firmware.supervisor import Heart
 
 _ROUND_MS = 40
 _RETRY_MS = 2_000
+_RENEW_MS = 600_000
+"""A display that lost its supply for a moment shows nothing and says nothing: set up again while nobody
+looks.
+"""
 MESSAGE_MS = 6_000
 
 
@@ -62,6 +66,7 @@ class Screen:
         """Bring changed lines to the display for ever; a display that fails is set up again every two
         seconds.
         """
+        renewed_ms = 0
         while True:
             self._heart.beat()
             display = self._display
@@ -72,6 +77,10 @@ class Screen:
                 await asyncio.sleep_ms(_RETRY_MS)
                 continue
             lines = self.lines()
+            if lines is self._base and self._uptime.ms() - renewed_ms > _RENEW_MS:
+                renewed_ms = self._uptime.ms()
+                display.ready = False
+                continue
             for row in range(ROWS):
                 if not display.show(row, lines[row]):
                     break
