@@ -1,8 +1,8 @@
 """What each alarm is: its urgency, whom it wakes, how it ends; and which record opens or closes which. Data,
 and pure.
 
-No alarm closes because data stopped. Each has its own rule (ISA-18.2: an alarm is something a person must act
-on).
+No alarm closes because data stopped. Each has its own rule (ISA-18.2: an alarm is something a person must
+act on).
 """
 
 from collections.abc import Mapping

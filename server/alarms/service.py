@@ -52,8 +52,8 @@ def apply(
 ) -> Alarm | None:
     """Opens the alarm, or notes that its cause is over and closes it if its rule says so. Repeats: nothing.
 
-    `derived`: concluded from readings, which arrive after the controller's own word; it opens no alarm for a
-    time of which that word has already said that it is over.
+    `derived`: concluded from readings, which arrive after the controller's own word; it opens no alarm for
+    a time of which that word has already said that it is over.
     """
     alarm = find_open(session, change.kind, change.subject)
     if change.begins:

@@ -2,21 +2,18 @@
 history.
 
 The controller decides blocks, also offline; this judge says on the server what the records show, so that a
-lost event, a
-late record or a device of another make never hides a breach. Temperatures in hundredths of a degree, times in
-Unix s.
+lost event, a late record or a device of another make never hides a breach. Temperatures in hundredths of a
+degree, times in Unix s.
 
 * Over: the mean of the warmest answering probe is above the legal limit (or of the coldest below the lower
   one).
-* Breach: over for the zone's delay without coming back under. A hole longer than the zone's silence ends the
-  run: its
-  minutes were neither good nor bad, the hole itself is the finding.
-* The alert limit is apart from the legal one: above it the zone is warm, at once and without delay, and it is
-  calm again
-  only three tenths of a degree under it (OPC 10000-9 AlarmDeadband), never because data stopped.
+* Breach: over for the zone's delay without coming back under. A hole longer than the zone's silence ends
+  the run: its minutes were neither good nor bad, the hole itself is the finding.
+* The alert limit is apart from the legal one: above it the zone is warm, at once and without delay, and it
+  is calm again only three tenths of a degree under it (OPC 10000-9 AlarmDeadband), never because data
+  stopped.
 * A rise that comes when the learned rhythm expects one is a defrost; recovered within an hour it alarms
-  nobody
-  (Danfoss A12, TRT252 d8 = 1 h), but the legal limit holds all the same.
+  nobody (Danfoss A12, TRT252 d8 = 1 h), but the legal limit holds all the same.
 """
 
 from collections.abc import Sequence

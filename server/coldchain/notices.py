@@ -1,5 +1,4 @@
-"""Whom a block concerns: customers with goods or a reservation behind the doors, producers about to load
-them.
+"""Whom a block concerns: customers with goods or a claim behind the doors, producers about to load them.
 
 Managers hear through the alarm. Every mail is an outbox row in the transaction that stores the block.
 """

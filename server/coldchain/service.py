@@ -1,9 +1,8 @@
 """The judge at work: live on the newest minutes, over the history on the contiguous prefix; excursions,
 silence.
 
-The live run tells people at once. The history run sees every record once and in order, so that what an outage
-hid is
-written where it happened, marked as found later.
+The live run tells people at once. The history run sees every record once and in order, so that what an
+outage hid is written where it happened, marked as found later.
 """
 
 from dataclasses import asdict

@@ -34,9 +34,7 @@ def translate(language: str, message: str, **values: object) -> str:
 
 
 def choose(asked: str | None, remembered: str | None, accept: str | None) -> str:
-    """The language to show: the one asked for, else the one remembered, else the browser's first we have,
-    else French.
-    """
+    """The language to show: asked for, else remembered, else the browser's first that is ours, or French."""
     for wish in (asked, remembered):
         if wish in LANGUAGES:
             return str(wish)

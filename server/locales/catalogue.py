@@ -1,7 +1,8 @@
 """Keeps `en.po` in step with the texts in code and templates: `python -m server.locales.catalogue` adds what
 is missing.
 
-A text is found where it is written: `_("…")` in templates and tables, `say("…")`, `translate(language, "…")`.
+A text is found where it is written: `_("…")` in templates and tables, `say("…")`, `translate(language,
+"…")`.
 """
 
 from pathlib import Path

@@ -1,8 +1,7 @@
 """The live line of a page: a beat every few seconds and "something changed", never the data itself.
 
-The page fetches itself again on a change. No session and no thread is held while waiting; a stream ends after
-ten
-minutes and the browser opens another.
+The page fetches itself again on a change. No session and no thread is held while waiting; a stream ends
+after ten minutes and the browser opens another.
 """
 
 import asyncio

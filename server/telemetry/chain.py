@@ -1,7 +1,7 @@
 """The hash chain over a device's readings: change, removal and reordering show to anyone who recomputes it.
 
-Pure, and small enough to re-write in another language: link = SHA-256 of (previous link, position, canonical
-body).
+Pure, and small enough to re-write in another language: link = SHA-256 of (previous link, position,
+canonical body).
 """
 
 import hashlib

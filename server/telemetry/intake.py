@@ -133,9 +133,7 @@ def _end_of(row: LedgerRow) -> int:
 
 
 def _insert_reading(session: Session, zone_id: int, point: Point) -> bool:
-    """False if that probe and minute are there already (a clock was set back): the first stays, the ledger
-    has both.
-    """
+    """False if that probe and minute are there already (a clock was set back): the first stays."""
     module = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     statement = (
         module.insert(Reading)

@@ -100,9 +100,7 @@ class Stage(Bench):
         assert self.batch(fresh, device=device.name).json()["rejected"] == []
 
     def minute(self, device: Device, zones: dict[str, list[int | None]]) -> None:
-        """One readings record that ends now: a mean per zone and probe, None for a probe that does not
-        answer.
-        """
+        """One readings record that ends now: a mean per zone and probe, None for a silent probe."""
         now = int(self.clock.now().timestamp())
         rows: list[list[Any]] = []
         for zone, means in zones.items():
