@@ -13,7 +13,6 @@ from simulator.orchestrator.runfolder import RunError, require_port, run_folder
 from simulator.orchestrator.stage import WORLD_SPEED, Stage
 from simulator.page.acts import Hands
 from simulator.parts import find_parts
-from simulator.parts.places import PRIVATE
 from simulator.scenario import ScenarioError, TimedAct
 from simulator.story import runner
 from simulator.story.sabotage import SABOTAGES
@@ -32,7 +31,7 @@ async def demo(arguments: argparse.Namespace) -> int:
     """Exit status of the demo. Raises RunError or ProcessError, each a line to print, if it can't start."""
     acts = _check(arguments.scenario)
     ending = _ends_on_signals()
-    with run_folder(PRIVATE) as folder:
+    with run_folder(arguments.root.resolve()) as folder:
         page_port = require_port(arguments.port + 1, "the simulated wall")
         require_port(arguments.port, "the server's pages")
         work = asyncio.create_task(_run(arguments, acts, folder, page_port))
@@ -101,9 +100,7 @@ def _say_delays(stage: Stage) -> None:
         for zone in controller.get("zones", [])
     ]
     here = sorted({zone["delay_s"] for zone in zones})
-    say(
-        f"  delays of this site file: breach after {'/'.join(map(str, here))} s over the limit (a farm: 1800 s)"
-    )
+    say(f"  delays of this site file: breach after {'/'.join(map(str, here))} s too warm (a farm: 1800 s)")
     say(f"  rooms and zones live {WORLD_SPEED:.0f} times as fast as people; time itself is not bent")
 
 

@@ -178,8 +178,8 @@ class Stage:
             raise TimeoutError(f"waited {timeout:.0f} s in vain: {what}") from error
 
     def load_device(self, device: str, rate: int, count: int, seed: int) -> tuple[Child, Path]:
-        """A program that speaks as `device` (switch the real one off first) and makes `count` records, `rate` a
-        second; with the ledger it writes.
+        """A program that speaks as `device` (switch the real one off first) and makes `count` records, `rate`
+        a second; with the ledger it writes.
         """
         site = self.site_of(device)
         folder = self.folder / "load"

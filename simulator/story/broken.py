@@ -5,9 +5,7 @@ import shutil
 import sys
 from pathlib import Path
 
-
-class SabotageError(Exception):
-    """The fault can't be planted: what it changes is not there any more."""
+from simulator.story.plants import PATCHES, SabotageError
 
 
 def altered_firmware(source: Path, target: Path, file: str, text: str, replacement: str) -> Path:
@@ -23,8 +21,6 @@ def altered_firmware(source: Path, target: Path, file: str, text: str, replaceme
 
 def main(words: list[str]) -> None:
     """Plant the fault, then become the program."""
-    from simulator.story.sabotage import PATCHES
-
     name, program, *arguments = words
     PATCHES[name]()
     sys.argv = [program, *arguments]

@@ -3,7 +3,7 @@
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import median
 
 from simulator.orchestrator.stage import Stage
@@ -46,16 +46,19 @@ class Story:
 
 @dataclass(frozen=True)
 class Step:
-    """One step of the story. `needs`: numbers of the steps whose outcome it builds on."""
+    """One step of the story. `needs`: numbers of the steps whose outcome it builds on. `brief`: plays only that
+    outcome, where the step itself was not asked for.
+    """
 
     number: int
     title: str
     play: Callable[[Story], Awaitable[None]]
     needs: tuple[int, ...] = ()
+    brief: Callable[[Story], Awaitable[None]] | None = None
 
 
 def selection(steps: Sequence[Step], wanted: Sequence[int]) -> list[Step]:
-    """The wanted steps and all that they need, in order; every step if none is named."""
+    """The wanted steps and all that they need, these in brief, in order; every step if none is named."""
     if not wanted:
         return list(steps)
     by_number = {step.number: step for step in steps}
@@ -68,7 +71,11 @@ def selection(steps: Sequence[Step], wanted: Sequence[int]) -> list[Step]:
         if number not in chosen:
             chosen.add(number)
             waiting.extend(by_number[number].needs)
-    return [step for step in steps if step.number in chosen]
+    return [
+        step if step.number in wanted or step.brief is None else replace(step, play=step.brief)
+        for step in steps
+        if step.number in chosen
+    ]
 
 
 async def play(story: Story, steps: Sequence[Step]) -> int | None:

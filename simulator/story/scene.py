@@ -77,6 +77,8 @@ async def serve(
         await reads(story, wall, f"porte {door} ouverte", timeout=5.0)
         await asyncio.sleep(HAND_S)
         await at_door(door)
+        others = [other for other in wall.board.doors if other != door and wall.door_is_open(other)]
+        require(not others, f"doors {others} opened while door {door} stood open")
         wall.push(door)
         left.discard(door)
         served.append(door)

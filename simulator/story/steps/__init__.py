@@ -8,14 +8,22 @@ STEPS: tuple[Step, ...] = (
         1,
         "A shop's order is held, paid once, and gets doors; a late payment gets doors or a refund",
         ordering.play,
+        brief=ordering.paid,
     ),
     Step(
         2,
         "The controller has the grant, the customer the code; too early it opens nothing",
         loading.early,
         (1,),
+        loading.not_yet,
     ),
-    Step(3, "Each producer loads the doors of their lines, one at a time", loading.play, (1, 2)),
+    Step(
+        3,
+        "Each producer loads the doors of their lines, one at a time",
+        loading.play,
+        (1, 2),
+        loading.loaded,
+    ),
     Step(4, "With everything upstream dead: a slip, a wrong code, the right one", collecting.play, (1, 2, 3)),
     Step(
         5,

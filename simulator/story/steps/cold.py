@@ -20,7 +20,7 @@ from simulator.story.scene import (
 )
 
 ZONE = "chilled"
-ROOM_DEVICE, ROOM, ROOM_NAME = "hangar-1", "room-1", "Chambre 1"
+ROOM_DEVICE, ROOM, ROOM_NAME, COLD_ROOM_NAME = "hangar-1", "room-1", "Chambre 1", "Chambre 2"
 FAST = 100.0
 """How much faster than people the zone and the room live here: four hours in two minutes and a half."""
 
@@ -37,7 +37,7 @@ async def play(story: Story) -> None:
     await _told(story, customer)
     await _probes(story)
     await _released(story, customer, chilled)
-    await _room(story)
+    await _warm_room(story)
     room.compressor(True)
 
 
@@ -151,6 +151,11 @@ async def _released(story: Story, customer: Customer, chilled: int) -> None:
     await eventually(
         blocks, lambda forms: len(set(forms)) >= 2, "breach and no-data can both be released", 30.0
     )
+    without = await manager.act((await blocks())[0], reason=" ")
+    require(
+        without.url.params.get("note") != "releasing",
+        "a zone is released without a reason",
+    )
     for action in dict.fromkeys(await blocks()):
         await manager.act(action, reason="Produits contrôlés à cœur, 3,1 °C")
     await eventually(
@@ -170,7 +175,7 @@ async def _released(story: Story, customer: Customer, chilled: int) -> None:
     story.note(f"released by {manager.name} with a reason: the code opened door {chilled}")
 
 
-async def _room(story: Story) -> None:
+async def _warm_room(story: Story) -> None:
     manager = Manager(story.stage)
     await manager.until_alarm("breach", ROOM_DEVICE)
     page = await manager.page("/manager/hangar")
@@ -186,13 +191,24 @@ async def _room(story: Story) -> None:
     )
     page = await manager.page("/manager/hangar")
     lot = page.with_data("lot")[0]
-    rooms = [e for e in page.elements if e.tag == "option" and ROOM_NAME in e.text]
-    require(rooms, "the hangar page offers no room for the lot")
-    answer = await (await manager.browser()).post(
-        f"/manager/lots/{lot.data('lot')}/place", data={"room": rooms[0].attributes["value"]}
-    )
-    require(answer.status_code == 409, f"a lot was taken into the warm room: {answer.status_code}")
-    story.note("the hangar's warm room takes no lot")
+    rooms = [element for element in page.elements if element.tag == "option"]
+    place = f"/manager/lots/{lot.data('lot')}/place"
+    await (await manager.browser()).post(place, data={"room": _room(rooms, ROOM_NAME)})
+    await _lies_in(manager, lot.data("lot"), "")
+    await manager.act(place, room=_room(rooms, COLD_ROOM_NAME))
+    await _lies_in(manager, lot.data("lot"), "room-2")
+    story.note("the hangar's warm room takes no lot, the cold one beside it does")
+
+
+def _room(options: list[Element], name: str) -> str:
+    found = [option for option in options if name in option.text]
+    require(found, f"the hangar page offers no {name} for the lot")
+    return found[0].attributes["value"]
+
+
+async def _lies_in(manager: Manager, lot: str, room: str) -> None:
+    row = (await manager.page("/manager/hangar")).only("lot", lot)
+    require(row.data("room") == room, f"the lot lies in {row.data('room') or 'no room'}")
 
 
 def _plan(story: Story, device: str, zone: str) -> dict[str, Any]:

@@ -34,7 +34,7 @@ async def play(story: Story) -> None:
     await _again(story, manager, message.payload, "duplicate", "published again before its expiry")
     await _again(story, manager, _altered(message), "badseal", "one bit altered")
     stage.fleet[WALL].reset()
-    await _is_back(story, manager)
+    await _is_back(manager)
     await _again(story, manager, message.payload, "otherboot duplicate", "published again after a reboot")
     await _held(story, manager, door)
     await asyncio.sleep(max(0.0, made + _ttl_s(story) + 1 - time.monotonic()))
@@ -98,7 +98,7 @@ async def _shut(story: Story, door: int) -> None:
     await peek(story, wall, door)
 
 
-async def _is_back(story: Story, manager: Manager) -> None:
+async def _is_back(manager: Manager) -> None:
     """Wait until the server has heard of the new boot."""
     boots = {row["boot"] for row in await manager.records(WALL)}
 

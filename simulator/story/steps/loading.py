@@ -1,11 +1,14 @@
 """Steps 2 and 3: the code before the goods; then the producers load, one door at a time."""
 
-from simulator.story.people import Customer, Producer, Shop, eventually
+from firmware.contract.records import EARLY
+from simulator.story.people import Customer, Manager, Producer, Shop, eventually
 from simulator.story.runner import Story, require
 from simulator.story.scene import (
     ITEM,
+    WALL,
     coils,
     doors_of,
+    load,
     next_open,
     order_id_of,
     peek,
@@ -16,6 +19,9 @@ from simulator.story.scene import (
     wall_of,
 )
 from simulator.story.steps.ordering import EMAIL
+
+TRIES = 10
+"""Wrong codes that a keypad takes before it asks for the long one (protocol)."""
 
 
 async def early(story: Story) -> None:
@@ -40,6 +46,19 @@ async def early(story: Story) -> None:
         "typed twice too early: " + " / ".join(line.strip() for line in wall.display() if line.strip())
     )
     require(not coils(story, wall.id, mark), "a coil started for an order that is not loaded")
+    await _cost_no_try(story, 2)
+
+
+async def _cost_no_try(story: Story, typed: int) -> None:
+    """The records of the keypad say, after each early code, how many tries are left: all of them."""
+    manager = Manager(story.stage)
+
+    async def left() -> list[int]:
+        rows = await manager.records(WALL)
+        return [int(row["body"]["w"]) for row in rows if row["kind"] == "try" and row["body"]["r"] == EARLY]
+
+    tries = await eventually(left, lambda seen: len(seen) >= typed, "the early codes are on record")
+    require(set(tries) == {TRIES}, f"a code typed too early cost a try: {tries} of {TRIES} left")
 
 
 async def play(story: Story) -> None:
@@ -91,3 +110,17 @@ async def _miss_one(story: Story, mine: set[int]) -> None:
     producer = Producer(story.stage, story.stage.document["producers"][0]["email"])
     require(mine <= await producer.doors("bound"), "an empty door counts as loaded")
     await type_code(story, wall, await producer.code(), long=True)
+
+
+async def not_yet(story: Story) -> None:
+    """In brief: the customer has the mail."""
+    await Customer(story.stage, EMAIL).read_mail()
+
+
+async def loaded(story: Story) -> None:
+    """In brief: each producer has loaded, the order is ready."""
+    for entry in story.stage.document["producers"]:
+        await load(story, Producer(story.stage, entry["email"]), wall_of(story))
+    customer = Customer(story.stage, EMAIL)
+    await customer.read_mail()
+    await customer.until("ready")

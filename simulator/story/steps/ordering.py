@@ -5,6 +5,7 @@ from simulator.story.runner import Story, require
 from simulator.story.scene import SITE, WALL, doors_of
 
 ZONES = {"chilled": range(1, 13), "frozen": range(13, 17), "ambient": range(17, 25)}
+PRODUCTS = ["tomates", "yaourts", "glace"]
 EMAIL = "jeanne@example.org"
 
 
@@ -15,7 +16,7 @@ async def play(story: Story) -> None:
     late = await shop.order(WALL, ["pommes"], "tard@example.org")
     hopeless = await shop.order(WALL, ["glace"], "trop-tard@example.org")
 
-    request = shop.body(WALL, ["tomates", "yaourts", "glace"], EMAIL)
+    request = shop.body(WALL, PRODUCTS, EMAIL)
     order = await shop.send(request, "order-1")
     require(order["state"] == "held", f"a new order is {order['state']}, not held")
     again = await shop.send(request, "order-1")
@@ -55,3 +56,11 @@ async def play(story: Story) -> None:
         "a late payment got doors and money, or neither",
     )
     story.note("paid after the hold lapsed: one got its door, one its money (no frozen door was left)")
+
+
+async def paid(story: Story) -> None:
+    """In brief: the order of the story, paid and registered."""
+    shop = Shop(story.stage)
+    order = await shop.order(WALL, PRODUCTS, EMAIL)
+    await Bank(story.stage).pay_by_page(order)
+    await shop.until(order["id"], "registered")
