@@ -1,4 +1,4 @@
-"""One site for the controllers' own tests: a world, a real broker, and a gateway of thirty lines that seals and acknowledges.
+"""One site for the controllers' own tests: a world, a real broker, a gateway that only acknowledges.
 
 The server's keys are here, so that a test can say what only the server may say.
 """
@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Self
 
 import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
 
 from firmware.contract import codes, config, grants, records, seals, topics
 from firmware.contract.commands import Command
@@ -78,7 +79,7 @@ class Bench:
         self._ports = (_free_port(), _free_port())
         self._loop: asyncio.AbstractEventLoop | None = None
         self._broker: subprocess.Popen[bytes] | None = None
-        self._client = paho.Client(paho.CallbackAPIVersion.VERSION2, "gw")
+        self._client = paho.Client(CallbackAPIVersion.VERSION2, "gw")
         self._fleet: Fleet | None = None
         self._changed = asyncio.Event()
         self._listening = asyncio.Event()
@@ -207,8 +208,9 @@ allow_anonymous true
         self._client.publish(topics.topic(SITE, name, leaf), payload, retain=retain)
 
     def told(self) -> str:
-        """What everybody saw, for a failed test's output."""
-        lines = [f"{wall.id}: {wall.display()}" for wall in self.world.walls.values()]
+        """What everybody saw and printed, for a failed test's output."""
+        consoles = [path.read_text(errors="replace")[-3000:] for path in self.folder.rglob("console.log")]
+        lines = consoles + [f"{wall.id}: {wall.display()}" for wall in self.world.walls.values()]
         for device in self.devices.values():
             lines += [f"{device.name}: {record}" for record in device.records.values() if record["l"] == 0]
         lines += [f"{e.controller} {e.kind} {e.door} {e.detail}" for e in self.world.log if e.kind != "flash"]
