@@ -3,6 +3,7 @@
 import asyncio
 import sys
 import time
+import traceback
 
 import pytest
 
@@ -17,4 +18,4 @@ def micropython_names(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asyncio, "sleep_ms", _sleep_ms, raising=False)
     monkeypatch.setattr(time, "ticks_ms", lambda: time.monotonic_ns() // 1_000_000, raising=False)
     monkeypatch.setattr(time, "ticks_diff", lambda left, right: left - right, raising=False)
-    monkeypatch.setattr(sys, "print_exception", sys.excepthook, raising=False)
+    monkeypatch.setattr(sys, "print_exception", traceback.print_exception, raising=False)
