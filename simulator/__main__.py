@@ -8,6 +8,7 @@ from pathlib import Path
 from simulator.orchestrator.demo import demo
 from simulator.orchestrator.processes import ProcessError
 from simulator.orchestrator.runfolder import RunError
+from simulator.parts.places import PRIVATE
 from simulator.story.sabotage import SABOTAGES
 from simulator.story.steps import STEPS
 
@@ -33,6 +34,12 @@ def _arguments(words: list[str]) -> argparse.Namespace:
         type=lambda text: [int(number) for number in text.split(",")],
         default=[],
         help="only these steps of the story (and those they need), as 1,2,7",
+    )
+    play.add_argument(
+        "--root",
+        type=Path,
+        default=PRIVATE,
+        help="folder for this run's files and its lock: one run at a time in each",
     )
     play.add_argument("--seed", type=int, default=1, help="seed of everything random in the world")
     play.add_argument(
