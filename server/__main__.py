@@ -1,4 +1,4 @@
-"""`python -m server run|setup|login-link|openapi`: parses the command line, nothing more."""
+"""`python -m server run|setup|restored|login-link|openapi`: parses the command line, nothing more."""
 
 import argparse
 import json
@@ -13,9 +13,10 @@ def _arguments() -> argparse.Namespace:
     verbs = parser.add_subparsers(dest="verb", required=True)
     run = verbs.add_parser("run", help="serve until stopped")
     setup = verbs.add_parser("setup", help="migrate the database, load the site file, write missing secrets")
+    restored = verbs.add_parser("restored", help="say that the database was put back from a backup")
     link = verbs.add_parser("login-link", help="print a one-time login link")
     verbs.add_parser("openapi", help="print the OpenAPI document")
-    for verb in (run, setup, link):
+    for verb in (run, setup, restored, link):
         verb.add_argument("--config", type=Path, default=Path("server.toml"))
     setup.add_argument("--site", type=Path, required=True)
     setup.add_argument("--secrets", type=Path, required=True)
@@ -33,6 +34,8 @@ def main() -> int:
             commands.run(arguments.config)
         elif arguments.verb == "setup":
             commands.setup(arguments.config, arguments.site, arguments.secrets)
+        elif arguments.verb == "restored":
+            print(f"documents of {commands.restored(arguments.config)} controllers begin anew")
         elif arguments.verb == "login-link":
             print(commands.login_link(arguments.config, arguments.email))
         else:

@@ -11,6 +11,7 @@ from server.background import Background
 from server.foundation import migrate
 from server.foundation.errors import ConfigurationError
 from server.foundation.settings import Settings, load_settings
+from server.gateways.restored import begin_again
 from server.people import logins
 from server.sitefile import document, loading, secrets_file
 
@@ -65,6 +66,17 @@ def setup(config: Path, site: Path, secrets: Path) -> None:
     with context.store.write() as session:
         loading.load(session, context, site_file, kept)
     context.store.close()
+
+
+def restored(config: Path) -> int:
+    """To be run once on a database put back from a backup, before it serves; returns the number of
+    controllers that get their documents anew."""
+    context = create_context(load_settings(config))
+    try:
+        with context.store.write() as session:
+            return begin_again(session, context)
+    finally:
+        context.store.close()
 
 
 def login_link(config: Path, email: str) -> str:
