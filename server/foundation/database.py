@@ -10,7 +10,7 @@ there the rollback journal is used instead.
 import importlib
 import logging
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import ModuleType
@@ -35,6 +35,8 @@ from sqlalchemy.types import TypeDecorator
 log = logging.getLogger(__name__)
 
 BUSY_MS = 15_000
+
+_AFTER = "after_commit"
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -153,8 +155,12 @@ class Store:
     def write(self) -> Iterator[Session]:
         """A transaction: committed when the block ends, rolled back if it raises. Never nest one in
         another."""
-        with Session(self.writer, expire_on_commit=False) as session, session.begin():
-            yield session
+        with Session(self.writer, expire_on_commit=False) as session:
+            with session.begin():
+                yield session
+            acts: list[Callable[[], None]] = session.info.pop(_AFTER, [])
+        for act in acts:
+            act()
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -166,6 +172,14 @@ class Store:
         """Closes every connection."""
         self.writer.dispose()
         self.reader.dispose()
+
+
+def after_commit(session: Session, act: Callable[[], None]) -> None:
+    """Has `act` called once the caller's whole transaction is on disk; never if it is rolled back.
+
+    SQLAlchemy's own event of that name also fires when a savepoint ends, long before others can see anything.
+    """
+    session.info.setdefault(_AFTER, []).append(act)
 
 
 def changed(session: Session, statement: UpdateBase) -> int:

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from sqlalchemy import event, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from server.foundation.context import Context
+from server.foundation.database import after_commit
 from server.foundation.errors import Gone, NotFound
 from server.gateways import bell
 from server.gateways.models import FeedItem, Gateway
@@ -38,7 +39,7 @@ def append(
         )
     )
     session.flush()
-    event.listen(session, "after_commit", lambda _session: bell.ring(site_id), once=True)
+    after_commit(session, lambda: bell.ring(site_id))
     return gateway.feed_last
 
 

@@ -13,10 +13,11 @@ from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 
 import server.models  # noqa: F401 - fills the metadata
 from server.foundation import audit, migrate
-from server.foundation.database import Base, Store, wal_is_safe
+from server.foundation.database import Base, Store, after_commit, wal_is_safe
 from server.foundation.errors import ConfigurationError
 from server.foundation.outbox import OutboxMail, send_mail
 from server.foundation.settings import Settings, load_settings, read_or_make_key
+from server.foundation.timers import set_timer
 from server.foundation.vault import Vault
 from server.orders.drawing import drawn
 from server.people.models import Person
@@ -211,3 +212,32 @@ def test_the_tables_of_states_in_the_docs_are_those_of_the_code() -> None:
     assert drawn() in (DOCS / "server.md").read_text(encoding="utf-8"), (
         "replace what is between the marks with server.orders.drawing.drawn()"
     )
+
+
+def test_what_follows_a_commit_waits_for_the_whole_of_it(bench: Bench) -> None:
+    store = bench.context.store
+    told: list[int] = []
+
+    def look() -> None:
+        with store.read() as reader:
+            told.append(reader.scalar(text("SELECT count(*) FROM timers WHERE kind = 'told'")) or 0)
+
+    with store.write() as session:
+        with session.begin_nested():
+            set_timer(session, "told", "1", bench.clock.now())
+            after_commit(session, look)
+        assert told == []
+    assert told == [1]
+
+
+def test_what_follows_a_commit_does_not_follow_a_rollback(bench: Bench) -> None:
+    told: list[int] = []
+
+    def breaks() -> None:
+        with bench.context.store.write() as session:
+            after_commit(session, lambda: told.append(1))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        breaks()
+    assert told == []
