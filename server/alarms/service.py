@@ -7,13 +7,14 @@ Services never commit; the caller's transaction holds the alarm, its audit line 
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import exists, literal, select
 from sqlalchemy.orm import Session
 
 from server.alarms import rules
 from server.alarms.models import Alarm
 from server.alarms.rules import Change, Subject
 from server.alarms.texts import mail_text, title
+from server.foundation.audit import AuditEntry
 from server.foundation.audit import record as audit
 from server.foundation.context import Context
 from server.foundation.errors import Conflict, NotFound, Unprocessable
@@ -25,6 +26,9 @@ from server.people.models import MANAGER, Person
 
 LATE = timedelta(minutes=10)
 """An alarm that the server learns of this much after it happened says so in its mail."""
+
+LOST_GRACE = timedelta(seconds=60)
+"""A controller may be out of reach this long before anybody is mailed; its page says so at once."""
 
 
 def find_open(session: Session, kind: str, subject: Subject) -> Alarm | None:
@@ -215,7 +219,24 @@ def on_presence(
     if session.get(Controller, str(record["d"])) is None:
         return
     subject = Subject(str(record["d"]))
-    apply(session, context, Change(rules.LOST, record["s"] != "online", subject), item.at)
+    apply(session, context, Change(rules.LOST, record["s"] != "online", subject), item.at, mailed=False)
+
+
+def tell_lost(session: Session, context: Context, _subject: str = "") -> None:
+    """Timer: a controller that is still lost after the grace is mailed about, once; a short drop is not."""
+    since = context.clock.now() - LOST_GRACE
+    still = session.scalars(
+        select(Alarm).where(
+            Alarm.kind == rules.LOST,
+            Alarm.closed_at.is_(None),
+            Alarm.noted_at <= since,
+            ~exists().where(
+                AuditEntry.subject == literal("alarm:") + Alarm.id, AuditEntry.action == "mail.requested"
+            ),
+        )
+    )
+    for alarm in still.all():
+        tell_managers(session, context, alarm)
 
 
 def on_quota(

@@ -24,4 +24,5 @@ def wire() -> None:
     register("release", notices.on_release)
     register("presence", alarms.on_presence)
     register("quota", alarms.on_quota)
+    timers.every("alarms.lost", SILENCE_EVERY_S, alarms.tell_lost)
     timers.every("coldchain.silence", SILENCE_EVERY_S, coldchain.check_silence)

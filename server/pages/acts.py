@@ -15,6 +15,7 @@ from server.foundation.errors import Conflict, Unprocessable
 from server.lockers import commands
 from server.orders import ending
 from server.orders.repository import get_order
+from server.pages.addresses import Device, DoorNumber, RowName, ZoneKey
 from server.pages.words import NOTED
 from server.people.access import Ctx, Manager
 
@@ -38,7 +39,7 @@ def _act(context: Context, back: str, note: str, act: Callable[[Session], object
 
 
 @router.post("/alarms/{alarm_id}/acknowledge")
-def acknowledge(context: Ctx, person: Manager, alarm_id: str, comment: Reason = "") -> Response:
+def acknowledge(context: Ctx, person: Manager, alarm_id: RowName, comment: Reason = "") -> Response:
     """Takes note of an alarm."""
     return _act(
         context,
@@ -49,7 +50,9 @@ def acknowledge(context: Ctx, person: Manager, alarm_id: str, comment: Reason = 
 
 
 @router.post("/doors/{device}/{number}/open")
-def open_door(context: Ctx, person: Manager, device: str, number: int, reason: Reason = "") -> Response:
+def open_door(
+    context: Ctx, person: Manager, device: Device, number: DoorNumber, reason: Reason = ""
+) -> Response:
     """Opens a door at a distance."""
     return _act(
         context,
@@ -60,7 +63,9 @@ def open_door(context: Ctx, person: Manager, device: str, number: int, reason: R
 
 
 @router.post("/doors/{device}/{number}/confirm")
-def confirm_empty(context: Ctx, person: Manager, device: str, number: int, reason: Reason = "") -> Response:
+def confirm_empty(
+    context: Ctx, person: Manager, device: Device, number: DoorNumber, reason: Reason = ""
+) -> Response:
     """Says that a compartment is empty, having looked."""
     return _act(
         context,
@@ -71,7 +76,7 @@ def confirm_empty(context: Ctx, person: Manager, device: str, number: int, reaso
 
 
 @router.post("/zones/{device}/{key}/block")
-def block_zone(context: Ctx, person: Manager, device: str, key: str, reason: Reason = "") -> Response:
+def block_zone(context: Ctx, person: Manager, device: Device, key: ZoneKey, reason: Reason = "") -> Response:
     """Blocks a zone's doors by hand."""
     return _act(
         context,
@@ -82,7 +87,7 @@ def block_zone(context: Ctx, person: Manager, device: str, key: str, reason: Rea
 
 
 @router.post("/blocks/{block_id}/release")
-def release(context: Ctx, person: Manager, block_id: str, reason: Reason = "") -> Response:
+def release(context: Ctx, person: Manager, block_id: RowName, reason: Reason = "") -> Response:
     """Releases a block by name and reason."""
     return _act(
         context,
@@ -93,7 +98,7 @@ def release(context: Ctx, person: Manager, block_id: str, reason: Reason = "") -
 
 
 @router.post("/orders/{order_id}/refund")
-def refund(context: Ctx, person: Manager, order_id: str, reason: Reason = "") -> Response:
+def refund(context: Ctx, person: Manager, order_id: RowName, reason: Reason = "") -> Response:
     """Gives an order up and returns its money."""
     return _act(
         context,
@@ -124,7 +129,7 @@ def create_lot(
 
 @router.post("/lots/{lot_id}/place")
 def place_lot(
-    context: Ctx, person: Manager, lot_id: str, room: Annotated[int, Form(ge=0, le=1 << 31)] = 0
+    context: Ctx, person: Manager, lot_id: RowName, room: Annotated[int, Form(ge=0, le=1 << 31)] = 0
 ) -> Response:
     """Loads a lot into a room; refused while the room is breached."""
     return _act(

@@ -19,7 +19,7 @@ from server.people.models import MANAGER
 router = APIRouter(include_in_schema=False)
 
 Who = Annotated[Signed | None, Depends(person_or_none)]
-Email = Annotated[str, Form(max_length=200)]
+Email = Annotated[str, Form(max_length=200, pattern=r"^[^\x00]*$")]
 SEE_OTHER = 303
 
 

@@ -19,6 +19,7 @@ from server.lockers.commands import find_door
 from server.lockers.models import DOUBTFUL, Compartment, Controller, Site, Zone
 from server.orders import states
 from server.pages import words
+from server.pages.addresses import Device, DoorNumber, ZoneKey
 from server.pages.formats import DEFAULT_ZONE, duration
 from server.pages.rendering import Place, language_of, platform, render
 from server.pages.views import alarms as alarm_views
@@ -113,8 +114,8 @@ def zone_page(
     request: Request,
     context: Ctx,
     person: Manager,
-    device: str,
-    key: str,
+    device: Device,
+    key: ZoneKey,
     period: Annotated[str, Query(max_length=8)] = zone_views.DEFAULT_TAB,
 ) -> Response:
     """One zone or room: chart, table, probes, excursions, blocks."""
@@ -180,7 +181,9 @@ def doors(request: Request, context: Ctx, person: Manager) -> Response:
 
 
 @router.get("/doors/{device}/{number}")
-def door_page(request: Request, context: Ctx, person: Manager, device: str, number: int) -> Response:
+def door_page(
+    request: Request, context: Ctx, person: Manager, device: Device, number: DoorNumber
+) -> Response:
     """One door and what can be done with it."""
     language = language_of(request, person)
     with context.store.read() as session:
@@ -234,7 +237,10 @@ def alarm_page(request: Request, context: Ctx, person: Manager) -> Response:
 
 @router.get("/orders")
 def order_page(
-    request: Request, context: Ctx, person: Manager, before: Annotated[str, Query(max_length=40)] = ""
+    request: Request,
+    context: Ctx,
+    person: Manager,
+    before: Annotated[str, Query(pattern=r"^[0-9a-f]{0,40}$")] = "",
 ) -> Response:
     """Orders, newest first."""
     language = language_of(request, person)

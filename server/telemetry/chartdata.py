@@ -1,9 +1,10 @@
 """What charts and reports read: a zone's periods in a window, from minutes or, when long, from hours."""
 
+from collections.abc import Iterator
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from server.foundation.clock import from_unix
 from server.lockers.models import Zone
 from server.telemetry import chain
 from server.telemetry.models import LedgerHead, LedgerRow, Reading, ReadingHour, TelemetryGap
@@ -64,23 +65,24 @@ def latest(session: Session, zone: Zone) -> list[Point]:
 
 def verify(session: Session, controller_id: str) -> str:
     """Empty if the ledger of a controller is whole; else a sentence saying where it breaks."""
-    rows = session.execute(
-        select(LedgerRow.position, LedgerRow.body, LedgerRow.link)
-        .where(LedgerRow.controller_id == controller_id)
-        .order_by(LedgerRow.position)
-    )
-    triples = [(row.position, row.body, row.link) for row in rows]
-    broken = chain.first_break(triples)
+    last: tuple[int, str] = (0, chain.GENESIS)
+
+    def rows() -> Iterator[tuple[int, str, str]]:
+        nonlocal last
+        query = (
+            select(LedgerRow.position, LedgerRow.body, LedgerRow.link)
+            .where(LedgerRow.controller_id == controller_id)
+            .order_by(LedgerRow.position)
+            .execution_options(yield_per=500)
+        )
+        for position, body, link in session.execute(query):
+            last = (position, link)
+            yield position, body, link
+
+    broken = chain.first_break(rows())
     if broken is not None:
         return f"the ledger of {controller_id} breaks at position {broken}"
     head = session.get(LedgerHead, controller_id)
-    last = triples[-1] if triples else (0, "", chain.GENESIS)
-    if head is not None and (head.position, head.link) != (last[0], last[2]):
+    if head is not None and (head.position, head.link) != last:
         return f"the ledger of {controller_id} was cut after position {last[0]}"
     return ""
-
-
-def newest_moment(session: Session, zone: Zone) -> str:
-    """ISO time of the newest period, for machines; empty if there is none."""
-    points = latest(session, zone)
-    return from_unix(points[0].at + points[0].length).isoformat() if points else ""

@@ -111,7 +111,11 @@ def test_the_server_itself_says_no_data_when_a_controller_is_silent_and_takes_it
 def test_silence_of_a_lost_controller_mails_once_that_it_is_lost(stage: Stage) -> None:
     warm(stage, 1, 200)
     stage.online("wall-1", "lost")
+    stage.clock.advance(seconds=59)
+    tick(stage.context)
+    assert mails(stage) == []
     stage.clock.advance(seconds=900)
+    tick(stage.context)
     tick(stage.context)
     assert ("lost", "") in open_kinds(stage)
     assert ("nodata", "chilled") in open_kinds(stage)

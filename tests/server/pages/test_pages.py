@@ -299,3 +299,23 @@ def test_no_page_but_the_owners_shows_a_code(full: tuple[Stage, dict[str, str]])
     for path in MANAGER_PAGES:
         digits = stage.page(path).text.replace(" ", "")
         assert [code for code in secrets if code in digits] == [], path
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/manager/doors/wall-1/99999999999999999999",
+        "/manager/doors/wall-1/x",
+        "/manager/doors/wall%00/1",
+        "/manager/zones/wall-1/a%00b",
+        "/manager/zones/wall-1/unheard",
+        "/manager/orders?before=%00",
+        "/o/%00/%00",
+        "/login/%00",
+        "/pay/test/%00",
+    ],
+)
+def test_an_address_that_cannot_be_is_an_error_page(stage: Stage, path: str) -> None:
+    answer = stage.page(path)
+    assert answer.status_code in (404, 410, 422), answer.text
+    assert "<h1>" in answer.text
