@@ -8,13 +8,12 @@ from pathlib import Path
 
 from simulator import scenario
 from simulator.orchestrator.playground import playground
-from simulator.orchestrator.processes import resident_kib
 from simulator.orchestrator.runfolder import RunError, require_port, run_folder
 from simulator.orchestrator.stage import WORLD_SPEED, Stage
 from simulator.page.acts import Hands
 from simulator.parts import find_parts
 from simulator.scenario import ScenarioError, TimedAct
-from simulator.story import runner
+from simulator.story import figures, runner
 from simulator.story.sabotage import SABOTAGES
 from simulator.story.scene import everybody_is_there
 from simulator.story.steps import STEPS
@@ -109,9 +108,7 @@ async def _story(stage: Stage, arguments: argparse.Namespace) -> int:
     await everybody_is_there(story)
     started = time.monotonic()
     failed = await runner.play(story, runner.selection(STEPS, arguments.steps))
-    for name in stage.children:
-        if name.startswith("gateway:") and stage.children[name].is_running:
-            story.figure("gateway memory, MB resident", resident_kib(stage.children[name].pid) / 1024)
+    figures.memory(story)
     say("Figures of this run:")
     story.print_figures()
     if failed is None:

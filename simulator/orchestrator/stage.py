@@ -20,6 +20,7 @@ from simulator.load.launch import Load, load_command
 from simulator.mailbox import Mailbox
 from simulator.orchestrator import files
 from simulator.orchestrator.eavesdropper import Eavesdropper
+from simulator.orchestrator.interpreters import InterpreterClock
 from simulator.orchestrator.processes import Child, ProcessError
 from simulator.orchestrator.runfolder import LOOPBACK, free_port
 from simulator.parts.broker import broker_command
@@ -69,6 +70,7 @@ class Stage:
         self.mailbox = Mailbox()
         self.world = World(scenario, seed=seed, speed=WORLD_SPEED)
         self.fleet: Fleet
+        self.interpreters: InterpreterClock
         self.secrets: files.Secrets
         self.gateways: dict[str, files.GatewayFiles] = {}
         self._expected: set[str] = set()
@@ -241,6 +243,7 @@ class Stage:
         self.fleet = await self._stack.enter_async_context(
             Fleet(self.world, self.folder / "controllers", firmware=self._firmware())
         )
+        self.interpreters = InterpreterClock(self.world.log, self.fleet)
         for name in self.world.plans:
             await self._start_controller(name)
         await self._step(f"{len(self.world.plans)} controllers under MicroPython", started)

@@ -46,8 +46,8 @@ class Story:
 
 @dataclass(frozen=True)
 class Step:
-    """One step of the story. `needs`: numbers of the steps whose outcome it builds on. `brief`: plays only that
-    outcome, where the step itself was not asked for.
+    """One step of the story. `needs`: numbers of the steps whose outcome it builds on. `brief`: plays only
+    that outcome, where the step itself was not asked for.
     """
 
     number: int

@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from simulator.story import figures
 from simulator.story.people import Bank, Customer, Manager, Producer, Shop, eventually
 from simulator.story.runner import Story, require
 from simulator.world.log import WorldEvent
@@ -98,9 +99,7 @@ async def type_code(story: Story, wall: Wall, code: str, long: bool = False) -> 
         return None
     coil = coils(story, wall.id, mark)[0]
     key = next(e for e in story.stage.world.log.of(wall.id, "key", since=started))
-    story.figure(
-        "last digit → coil start, ms (key contact to coil)", (coil.at_monotonic - key.at_monotonic) * 1000
-    )
+    figures.digit_to_coil(story, key, coil)
     return coil
 
 
@@ -120,7 +119,10 @@ async def load(story: Story, producer: Producer, wall: Wall) -> list[int]:
 
     await reads(story, wall, "votre code")
     await type_code(story, wall, await producer.code(), long=True)
-    return await serve(story, wall, waiting, put)
+    served = await serve(story, wall, waiting, put)
+    await reads(story, wall, f"porte {served[-1]} chargee")
+    await wall.press("#")
+    return served
 
 
 async def ready_order(

@@ -50,9 +50,10 @@ async def _gateway(story: Story) -> None:
     manager = Manager(stage)
 
     async def held() -> list[tuple[int, int]]:
-        return [
-            (row["boot"], row["seq"]) for row in await manager.records(DEVICE) if row["boot"] == LOAD_BOOT
-        ]
+        records = [row for row in await manager.records(DEVICE) if row["boot"] == LOAD_BOOT]
+        lost = [row["body"] for row in records if row["kind"] == "gap"]
+        require(not lost, f"records are lost: {[(gap['f'], gap['n']) for gap in lost]}")
+        return [(row["boot"], row["seq"]) for row in records]
 
     rows = await eventually(held, lambda seen: len(seen) >= count, f"the server holds {count} records", 60.0)
     require(len(rows) == len(set(rows)), f"{len(rows) - len(set(rows))} records are there twice")

@@ -1,6 +1,7 @@
 """Steps 2 and 3: the code before the goods; then the producers load, one door at a time."""
 
 from firmware.contract.records import EARLY
+from simulator.story import figures
 from simulator.story.people import Customer, Manager, Producer, Shop, eventually
 from simulator.story.runner import Story, require
 from simulator.story.scene import (
@@ -88,6 +89,7 @@ async def play(story: Story) -> None:
             f"the run-sheet of {entry['name']} shows {sorted(mine)} as done",
         )
         story.note(f"{entry['name']} loaded {sorted(mine)}")
+    await figures.door_to_server(story, wall.id, mark)
     require(len(opened) == len(set(opened)), f"doors were opened twice: {opened}")
     others = {event.door for event in coils(story, wall.id, mark)} - set(opened)
     require(not others, f"doors {others} were opened for nobody's line")
