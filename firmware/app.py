@@ -32,7 +32,7 @@ from firmware.services.link import Link
 from firmware.services.probes import Probes
 from firmware.services.recorder import Recorder, Uptime
 from firmware.services.screen import Screen
-from firmware.services.storage import Files
+from firmware.services.storage import Files, Spare
 from firmware.supervisor import Heart, Supervisor
 
 TYPE_CHECKING = False
@@ -68,15 +68,16 @@ class App:
         self.uptime = Uptime()
         self.files = files
         self.clock = Clock(files.number("floor"))
-        journal = Journal(
-            Ring(boot.ring("events"), records.EVENTS), Ring(boot.ring("readings"), records.READINGS)
-        )
-        self.whole = journal.mount(int.from_bytes(os.urandom(4), "little") | 1) and mounted
+        journal = Journal(Ring(boot.events(), records.EVENTS), Ring(boot.readings(), records.READINGS))
+        self.journal_whole = journal.mount(int.from_bytes(os.urandom(4), "little") | 1)
         journal.boot = max(files.number("boot"), _last_boot(journal)) + 1
         files.put_number("boot", journal.boot)
         self.recorder = Recorder(journal, self.uptime, self.clock)
         self.holdings = Holdings(files)
         self.holdings.load()
+        self._mounted = mounted
+        if not mounted:
+            self.holdings.forget_blocks()
         self.board = Board(identity)
         self.supervisor = Supervisor(machine.WDT(timeout=_WATCHDOG_MS))
         self._wire()
@@ -181,8 +182,10 @@ class App:
         valid = self.time.at_boot()
         cause = machine.reset_cause()
         word = _CAUSES[cause] if 0 <= cause < len(_CAUSES) else "unknown"
-        if not self.whole:
-            word += ", storage made anew"
+        if not self._mounted:
+            word += ", files made anew"
+        if not self.journal_whole:
+            word += ", journal made anew"
         for name in self.holdings.damaged:
             word += ", " + name + " damaged"
         fields: dict[str, object] = {
@@ -195,6 +198,9 @@ class App:
             "rtc": 1 if valid else 0,
         }
         self.recorder.event("boot", fields)
+        for block in self.holdings.blocks.held:
+            if block.reason == "damaged":
+                self.recorder.event("block", {"id": block.block_id, "z": block.zone, "r": block.reason})
 
     async def run(self) -> None:
         """Start everything; returns never."""
@@ -205,13 +211,26 @@ class App:
         await self.supervisor.run()
 
 
+def _identity(files: Files, spare: Spare) -> Identity:
+    """Who this board is, from its files or else from the copy; each mends the other. Raises IdentityError."""
+    kept, copy = files.read(FILE), spare.read()
+    if not kept and copy:
+        identity = parse(copy)
+        files.write(FILE, copy)
+        return identity
+    identity = parse(kept)
+    if kept != copy:
+        spare.write(kept)
+    return identity
+
+
 def run() -> None:
     """The controller's life, from safe outputs to a reset."""
     boot.safe_outputs()
     mounted = boot.mount()
     files = Files(boot.DATA)
     try:
-        identity = parse(files.read(FILE))
+        identity = _identity(files, boot.spare())
     except IdentityError as error:
         # Nothing can be decided without keys: outputs stay safe, and a person has to commission the board.
         print("no identity:", error.args[0])

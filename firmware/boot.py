@@ -10,7 +10,11 @@ import machine
 import vfs
 
 from firmware import pins
-from firmware.services.storage import RawPartition
+from firmware.services.storage import RawPartition, Spare
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from firmware.drivers.seams import FlashPartition
 
 DATA = "/data"
 
@@ -27,12 +31,27 @@ def safe_outputs() -> None:
         machine.Pin(number, machine.Pin.OUT, value=0)
 
 
-def ring(label: str) -> RawPartition:
-    """A raw partition as the journal wants it; raises StorageError if there is none of that name."""
+def _find(label: str) -> "FlashPartition":
     found = esp32.Partition.find(esp32.Partition.TYPE_DATA, label=label)
     if not found:
         raise StorageError(label)
-    return RawPartition(found[0])
+    return found[0]
+
+
+def events() -> RawPartition:
+    """Where the journal keeps events; raises StorageError if there is no such partition."""
+    return RawPartition(_find("events"))
+
+
+def readings() -> RawPartition:
+    """Where the journal keeps readings: all but the last block of its partition; raises StorageError."""
+    return RawPartition(_find("readings"), 1)
+
+
+def spare() -> Spare:
+    """The copy of the identity, in the last block of the readings' partition; raises StorageError."""
+    whole = RawPartition(_find("readings"))
+    return Spare(whole, whole.block_count - 1)
 
 
 def mount() -> bool:

@@ -67,6 +67,14 @@ class Holdings:
             self.damaged.append("blocks")
         self._spread_blocks()
 
+    def forget_blocks(self) -> None:
+        """The file system was lost: what was blocked is unknown, so everything is, until a person releases
+        it.
+        """
+        self.blocks.load(b"")
+        self.files.write("blocks", self.blocks.image())
+        self._spread_blocks()
+
     def _spread_blocks(self) -> None:
         self.blocked = {}
         for door in self.config.doors:

@@ -5,7 +5,9 @@ State files are written new, then renamed, so that a power cut leaves the old or
 configuration are larger.
 """
 
+import binascii
 import os
+import struct
 
 from firmware.core.ring import Device
 
@@ -16,15 +18,20 @@ if TYPE_CHECKING:
 _BLOCK_COUNT = 4
 _BLOCK_SIZE = 5
 _ERASE = 6
+_SPARE = "<2sHI"
+_SPARE_HEAD = 8
 
 
 class RawPartition(Device):
-    """Blocks of an `esp32.Partition`; a program can only clear bits, an erase sets a whole block to ones."""
+    """Blocks of an `esp32.Partition`; a program can only clear bits, an erase sets a whole block to ones.
 
-    def __init__(self, partition: "FlashPartition") -> None:
+    `reserved` blocks at its end are not part of it.
+    """
+
+    def __init__(self, partition: "FlashPartition", reserved: int = 0) -> None:
         self._partition = partition
         self.block_size = partition.ioctl(_BLOCK_SIZE, 0) or 4096
-        self.block_count = partition.ioctl(_BLOCK_COUNT, 0) or 0
+        self.block_count = (partition.ioctl(_BLOCK_COUNT, 0) or 0) - reserved
 
     def read(self, block: int, buffer: bytearray | memoryview, offset: int) -> None:
         """Fill `buffer` from a block, from `offset` on."""
@@ -37,6 +44,33 @@ class RawPartition(Device):
     def erase(self, block: int) -> None:
         """Erase a block: tens of milliseconds, so never on the way from a digit to a coil."""
         self._partition.ioctl(_ERASE, block)
+
+
+class Spare:
+    """A copy of the identity in a block of its own, so that a file system beyond repair does not make a board
+    nobody.
+    """
+
+    def __init__(self, device: Device, block: int) -> None:
+        self._device = device
+        self._block = block
+
+    def read(self) -> bytes:
+        """The copy; empty if there is none or it is damaged."""
+        head = bytearray(_SPARE_HEAD)
+        self._device.read(self._block, head, 0)
+        magic, length, check = struct.unpack(_SPARE, head)
+        if magic != b"LI" or not 0 < length <= self._device.block_size - _SPARE_HEAD:
+            return b""
+        content = bytearray(length)
+        self._device.read(self._block, content, _SPARE_HEAD)
+        return bytes(content) if binascii.crc32(content) == check else b""
+
+    def write(self, content: bytes) -> None:
+        """Replace the copy."""
+        self._device.erase(self._block)
+        head = struct.pack(_SPARE, b"LI", len(content), binascii.crc32(content))
+        self._device.write(self._block, head + content, 0)
 
 
 class Files:

@@ -279,6 +279,43 @@ def test_power_cut_before_the_coil_loses_no_event_and_locks_nobody_out(tmp_path:
     _run(tmp_path, story)
 
 
+def test_file_system_beyond_repair_is_made_anew_and_everything_stays_shut_until_released(
+    tmp_path: Path,
+) -> None:
+    async def story(bench: Bench) -> None:
+        wall, device = bench.wall(), bench.devices["wall"]
+        controller = await bench.start("wall")
+        await bench.until(lambda: device.hellos)
+        await bench.configure("wall")
+        await bench.until(lambda: len(device.events("applied")) == 1)
+        controller.power(False)
+        await controller.ended()
+        _spoil(controller.folder / "flash.bin")
+        controller.power(True)
+        await bench.until(lambda: device.events("block"))
+        assert "files made anew" in str(device.events("boot")[-1]["c"])
+        assert device.events("boot")[-1]["b"] == 2, "boots are not counted from 1 again"
+        await bench.configure("wall", 1)
+        code = random_code(12)
+        device.version, device.held = 0, []
+        await bench.grant("wall", _grant(bench, "wall", 10, 19, code, LOADER, MAKES_LOAD, 1))
+        await wall.type("*" + code)
+        await bench.until(lambda: wall.display()[0].startswith("Porte bloquee"))
+        block_id = str(device.events("block")[0]["id"])
+        bench.send_command("wall", bench.command("wall", "release", block_id=block_id, by="Camille Roy"))
+        await bench.until(lambda: device.events("release"))
+        await wall.type("*" + code)
+        await bench.until(lambda: wall.pull(19))
+
+    _run(tmp_path, story)
+
+
+def _spoil(flash: Path) -> None:
+    """Both superblocks of the file system, which comes first in the flash, are gone."""
+    with flash.open("r+b") as raw:
+        raw.write(bytes(2 * 4096))
+
+
 def test_room_reports_its_probes_and_its_door(tmp_path: Path) -> None:
     async def story(bench: Bench) -> None:
         device = bench.devices["rooms"]
