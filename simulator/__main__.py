@@ -5,10 +5,12 @@ import asyncio
 import sys
 from pathlib import Path
 
-from simulator.orchestrator.demo import demo
+from simulator.orchestrator.demo import demo, say
 from simulator.orchestrator.processes import ProcessError
 from simulator.orchestrator.runfolder import RunError
 from simulator.parts.places import PRIVATE
+from simulator.story.campaign import campaign
+from simulator.story.plants import SabotageError
 from simulator.story.sabotage import SABOTAGES
 from simulator.story.steps import STEPS
 
@@ -47,8 +49,23 @@ def _arguments(words: list[str]) -> argparse.Namespace:
         choices=sorted(SABOTAGES),
         help="break one named thing: the story must then fail, and name the step",
     )
+    planted = verbs.add_parser("sabotage", help="plant faults and see whether the story names their step")
+    planted.add_argument("names", nargs="*", metavar="NAME", help="sabotages (`steps` lists them)")
+    planted.add_argument("--all", action="store_true", help="every sabotage")
+    planted.add_argument("--jobs", type=int, default=2, help="demos at a time")
+    planted.add_argument("--root", type=Path, default=PRIVATE / "sabotage", help="folder for the runs' files")
     verbs.add_parser("steps", help="list the story's steps and the sabotages")
     return parser.parse_args(words)
+
+
+def _sabotage(arguments: argparse.Namespace) -> int:
+    unknown = [name for name in arguments.names if name not in SABOTAGES]
+    if unknown or not (arguments.names or arguments.all):
+        raise RunError(
+            f"there is no sabotage {' '.join(unknown)}" if unknown else "name a sabotage, or --all"
+        )
+    chosen = [sabotage for name, sabotage in SABOTAGES.items() if arguments.all or name in arguments.names]
+    return campaign(chosen, arguments.root.resolve(), arguments.jobs, say)
 
 
 def main(words: list[str]) -> int:
@@ -63,8 +80,10 @@ def main(words: list[str]) -> int:
             print(f"--sabotage {name:<24} fails step {sabotage.step}: {sabotage.description}")
         return 0
     try:
+        if arguments.verb == "sabotage":
+            return _sabotage(arguments)
         return asyncio.run(demo(arguments))
-    except (RunError, ProcessError) as error:
+    except (RunError, ProcessError, SabotageError) as error:
         print(f"loquet: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -45,7 +45,9 @@ def read(path: Path) -> list[TimedAct]:
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
         plans = {controller.id: controller for controller in plan.read(path)}
-    except (OSError, tomllib.TOMLDecodeError, PlanError) as error:
+    except PlanError as error:
+        raise ScenarioError(str(error)) from error
+    except (OSError, tomllib.TOMLDecodeError) as error:
         raise ScenarioError(f"{path}: {error}") from error
     raw = document.get("acts", [])
     if not isinstance(raw, list):

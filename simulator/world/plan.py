@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from simulator.world.climate import BUILDS
+
 
 class PlanError(Exception):
     """The site file describes something that can't be built; the text says what."""
@@ -66,6 +68,8 @@ def read(path: Path) -> list[ControllerPlan]:
             plans.extend(_controller(site["id"], raw) for raw in site["controllers"])
     except KeyError as missing:
         raise PlanError(f"{path}: {missing} is missing") from missing
+    except (TypeError, ValueError) as error:
+        raise PlanError(f"{path}: {error}") from error
     names = [plan.id for plan in plans]
     if len(set(names)) != len(names):
         raise PlanError(f"{path}: a controller's id is used twice")
@@ -82,6 +86,9 @@ def _controller(site: str, raw: dict[str, Any]) -> ControllerPlan:
     for door in doors:
         if door.board >= len(boards) or not 1 <= door.channel <= boards[door.board].locks:
             raise PlanError(f"{raw['id']}: door {door.number} hangs on no lock")
+    for zone in raw.get("zones", []):
+        if zone["climate"] not in BUILDS:
+            raise PlanError(f"{raw['id']}: nobody can build a zone that is {zone['climate']!r}")
     zones = tuple(ZonePlan(z["id"], z["climate"], z["bus"], tuple(z["probes"])) for z in raw.get("zones", []))
     return ControllerPlan(raw["id"], site, raw["kind"], boards, tuple(doors), zones)
 
