@@ -23,6 +23,7 @@ _QUERY = 0x33
 _SEND_MS = 4
 """Most of the 5.2 ms that five characters take at 9600 baud."""
 _ANSWER_MS = 60
+_POLL_MS = 4
 _SILENCE_MS = 5
 """Five characters at 9600 baud: no board pauses so long inside a frame."""
 _CAP = 32
@@ -100,7 +101,7 @@ class Rs485:
         begun = time.ticks_ms()
         last = begun
         while True:
-            await asyncio.sleep_ms(2)
+            await asyncio.sleep_ms(_POLL_MS)
             now = time.ticks_ms()
             if self._port.any():
                 piece = self._port.read()

@@ -17,8 +17,8 @@ from firmware.services.recorder import Recorder
 from firmware.services.screen import Screen
 from firmware.supervisor import Heart
 
-_SCAN_MS = 8
-_TICK_EVERY = 64
+_SCAN_MS = 10
+_TICK_EVERY = 50
 
 
 class Entry:
@@ -50,7 +50,7 @@ class Entry:
         return not self._line.is_empty
 
     async def run(self) -> None:
-        """Scan every 8 ms for ever."""
+        """Scan every 10 ms for ever."""
         at = 0
         while True:
             self._heart.beat()
