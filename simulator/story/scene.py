@@ -14,6 +14,8 @@ from simulator.world.wall import Wall
 WALL = "wall-1"
 SITE = "ferme"
 ITEM = "panier"
+PRESSES = 3
+"""How often a person presses a key that does not react."""
 HAND_S = 0.5
 """How long hands are at work in an open compartment."""
 
@@ -87,10 +89,29 @@ async def serve(
     return served
 
 
+async def press(story: Story, wall: Wall, key: str) -> None:
+    """Press a key, look at the display, and press again if nothing was taken: as a person does."""
+    for _ in range(PRESSES):
+        before = wall.display()
+        await wall.press(key)
+        try:
+            await story.stage.world.until(lambda before=before: wall.display() != before, 1.5)  # type: ignore[misc]
+        except TimeoutError:
+            continue
+        return
+    raise TimeoutError(f"the keypad does not react (display: {shown(wall)!r})")
+
+
+async def fingers(story: Story, wall: Wall, keys: str) -> None:
+    """Type keys one after the other, watching the display."""
+    for key in keys:
+        await press(story, wall, key)
+
+
 async def type_code(story: Story, wall: Wall, code: str, long: bool = False) -> WorldEvent | None:
     """Type a code; returns the coil start that followed within a second, and keeps the time."""
     mark = len(story.stage.world.log)
-    await wall.type(("*" if long else "") + code[:-1])
+    await fingers(story, wall, ("*" if long else "") + code[:-1])
     started = len(story.stage.world.log)
     await wall.press(code[-1])
     try:

@@ -11,6 +11,7 @@ from simulator.story.scene import (
     WALL,
     coils,
     doors_of,
+    fingers,
     reads,
     ready_order,
     serve,
@@ -77,7 +78,7 @@ async def _wait_for_block(story: Story, code: str, sounded: float, delay: float,
     stage, wall = story.stage, wall_of(story)
     await stage.until(lambda: time.monotonic() > sounded + delay + 3, "the delay has passed", delay + 60)
     help_number = stage.document["platform"]["help"]
-    await wall.type(code)
+    await fingers(story, wall, code)
 
     async def take(door: int) -> None:
         wall.take(door)
@@ -85,7 +86,7 @@ async def _wait_for_block(story: Story, code: str, sounded: float, delay: float,
     require(await serve(story, wall, {ambient}, take) == [ambient], "the ambient door stayed shut")
     # BLOCKED await reads(story, wall, "froid", help_number, timeout=20.0)
     await settled_or_alarm(story)
-    await wall.type(code)
+    await fingers(story, wall, code)
     await reads(story, wall, "froid", help_number, timeout=10.0)
 
 

@@ -10,6 +10,7 @@ from simulator.story.scene import (
     WALL,
     coils,
     doors_of,
+    fingers,
     once_through,
     order_id_of,
     reads,
@@ -40,10 +41,10 @@ async def play(story: Story) -> None:
     wall.blind(blind)
 
     slip = code[0] + code[2] + code[1] + code[3:] if code[1] != code[2] else str(9 - int(code[0])) + code[1:]
-    await wall.type(slip)
+    await fingers(story, wall, slip)
     await reads(story, wall, "faute de frappe")
     wrong = _wrong(code)
-    await wall.type(wrong)
+    await fingers(story, wall, wrong)
     await reads(story, wall, "inconnu", "9")
     require(not coils(story, WALL, mark), "a wrong code started a coil")
     await wall.press("#")
@@ -124,7 +125,7 @@ async def _dead(story: Story, code: str, mark: int) -> None:
     wall = wall_of(story)
 
     async def refused() -> str:
-        await wall.type(code)
+        await fingers(story, wall, code)
         await story.stage.world.until(
             lambda: "porte" in " ".join(wall.display()).lower() or "code" in " ".join(wall.display()).lower(),
             5.0,

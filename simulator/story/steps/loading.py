@@ -9,6 +9,7 @@ from simulator.story.scene import (
     WALL,
     coils,
     doors_of,
+    fingers,
     load,
     next_open,
     order_id_of,
@@ -40,7 +41,7 @@ async def early(story: Story) -> None:
     wall, mark = wall_of(story), len(stage.world.log)
     await settled(story, wall)
     for _ in range(2):
-        await wall.type(code)
+        await fingers(story, wall, code)
         await reads(story, wall, "pas encore")
         await wall.press("#")
     story.note(
