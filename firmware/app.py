@@ -161,6 +161,8 @@ class App:
             "zones": [[zone.zone_id, len(zone.probes), zone.low, zone.high] for zone in config.zones],
             "heap": max(self.health.heap_peak, gc.mem_alloc()),
             "faults": self.supervisor.faults,
+            "pause": self.supervisor.worst_pause_ms,
+            "i2c": self.board.wire.lost,
         }
 
     def _last_reading(self) -> int:

@@ -21,11 +21,12 @@ from firmware.contract import codes, config, grants, records, seals, topics
 from firmware.contract.commands import Command
 from simulator.controllers import Controller, Fleet, identity
 from simulator.parts import broker
-from simulator.world.wall import Wall
+from simulator.world.wall import HOLD_S, Wall
 from simulator.world.world import World
 
 SITE = "bench"
 _WAIT_S = 20.0
+_PRESSES = 5
 
 
 def _free_port() -> int:
@@ -150,6 +151,24 @@ allow_anonymous true
     def wall(self, name: str = "wall") -> Wall:
         """The people's side."""
         return self.world.walls[name]
+
+    async def type(self, name: str, keys: str) -> None:
+        """Type as somebody does who looks at the display: a key is held until it has been taken, or pressed
+        again.
+        """
+        wall = self.wall(name)
+        for key in keys:
+            before = wall.display()
+            for _ in range(_PRESSES):
+                wall.key_down(key)
+                try:
+                    await self.until(lambda before=before: wall.display() != before, 1)  # type: ignore[misc]
+                except TimeoutError:
+                    continue
+                finally:
+                    wall.key_up(key)
+                    await asyncio.sleep(HOLD_S)
+                break
 
     # The gateway.
 
