@@ -57,6 +57,8 @@ class BankBoard(Board):
         self._signals: dict[str, bool] = {}
         self._at: dict[tuple[int, int], int] = {(d.board, d.channel): d.number for d in plan.doors}
         self.readers[self.pin("TAMPER")] = lambda: self.box_open
+        self.scans = 0
+        """Scans of the keypad that the program has begun: looks at the first column with every row low."""
         for column in range(3):
             self.readers[self.pin(f"KEY_COL{column + 1}")] = self._column_high(column)
         self._locks: Mcp23017 | None = None
@@ -146,7 +148,13 @@ class BankBoard(Board):
     def _column_high(self, column: int) -> Callable[[], bool]:
         """A keypad column falls when a pressed key's row is driven low."""
         keys = {row[column]: self.pin(f"KEY_ROW{index + 1}") for index, row in enumerate(KEYS)}
-        return lambda: not any(key in keys and self._pulled_low(keys[key]) for key in self.keys_down)
+
+        def is_high() -> bool:
+            if column == 0 and all(map(self._pulled_low, keys.values())):
+                self.scans += 1
+            return not any(key in keys and self._pulled_low(keys[key]) for key in self.keys_down)
+
+        return is_high
 
     def _pulled_low(self, row: int) -> bool:
         gpio = self.gpios.get(row)

@@ -13,6 +13,10 @@ HOLD_S = 0.08
 AWAY_S = 0.1
 """How long it is away before the next."""
 
+_LOOK_S = 0.005
+_LOOKS = 400
+"""A controller that does not look at its keys for two seconds will not look at all."""
+
 
 class Wall:
     """One bank. Doors go by the number painted on them; KeyError for one that is not there."""
@@ -53,13 +57,26 @@ class Wall:
         self.board.keys_down.discard(key)
 
     async def press(self, key: str, hold_s: float = HOLD_S) -> None:
-        """One key, held for 80 ms, then away for 100 ms."""
+        """One key, held for 80 ms, then away for 100 ms; longer where a busy machine stops the controller.
+
+        A chip looks at its keys a hundred times a second. The process that stands in for it may be stopped
+        for longer than a press, which would then have left no trace.
+        """
         self.key_down(key)
         try:
-            await asyncio.sleep(hold_s)
+            await self._looked_at(hold_s)
         finally:
             self.key_up(key)
-        await asyncio.sleep(AWAY_S)
+        await self._looked_at(AWAY_S)
+
+    async def _looked_at(self, seconds: float) -> None:
+        """Stay so for that long, and until a whole scan of the keypad has seen it, if there are scans."""
+        before = self.board.scans
+        await asyncio.sleep(seconds)
+        for _ in range(_LOOKS):
+            if not before or not self.board.powered or self.board.scans >= before + 2:
+                return
+            await asyncio.sleep(_LOOK_S)
 
     async def type(self, keys: str) -> None:
         """Keys one after the other; spaces are for the reader."""
