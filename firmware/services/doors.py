@@ -77,6 +77,8 @@ class Doors:
         self._heart = heart
         self._config: Config | None = None
         self.bank = Bank([], Limits(1, 1000, 1000, 1000))
+        self._last_word = ("", "")
+        """The text, with its value, that a visit ends with: what is still to be done."""
         self.boards: "list[LockBoard | None]" = []
         self._doors: "dict[int, Door]" = {}
         self._list: "list[Door]" = []
@@ -153,8 +155,9 @@ class Doors:
 
     # Acts.
 
-    def open(self, requests: list[Request]) -> None:
-        """A credential's doors, one after the other."""
+    def open(self, requests: list[Request], closed_to: str = "") -> None:
+        """A credential's doors, one after the other. `closed_to`: the last word if others stay shut."""
+        self._last_word = (closed_to, self.config.help_number) if closed_to else ("", "")
         self._perform(self.bank.start(requests, self._recorder.uptime.ms()))
 
     def command(self, request: Request) -> None:
@@ -311,6 +314,10 @@ class Doors:
             self._screen.message("jam", str(effect.door), self.config.help_number)
         elif effect.kind == machine.VISIT_OVER:
             self._screen.end_visit()
+            name, value = self._last_word
+            if name and not effect.number:
+                self._screen.message(name, value, value)
+            self._last_word = ("", "")
 
     def _show_result(self, number: int, result: str) -> None:
         name = str(number)
@@ -318,6 +325,7 @@ class Doors:
             self._screen.message("thanks")
         elif result == records.KEPT:
             self._screen.message("kept", name, name)
+            self._last_word = ("kept", name)
         elif result == records.LOADED:
             self._screen.message("loaded", name)
         elif result == records.NOT_LOADED:

@@ -123,7 +123,8 @@ class Entry:
             holdings.bucket.give_back()
         self._try(verdict.code, verdict.credential)
         if verdict.code == records.ACCEPTED:
-            self._doors.open([request_of(grant) for grant in verdict.grants])
+            closed_to = _closed_to(verdict.reason) if verdict.blocked else ""
+            self._doors.open([request_of(grant) for grant in verdict.grants], closed_to)
         else:
             self._refuse(verdict)
         if not is_long and verdict.code != records.UNKNOWN_CODE:
@@ -146,9 +147,12 @@ class Entry:
             self._screen.message("unknown", str(left))
         elif code == records.EARLY:
             self._screen.message("early", verdict.missing[0].label)
-        elif code == records.BLOCKED and verdict.reason in (records.WARM, records.COLD, records.NO_DATA):
-            self._screen.message("blocked", help_number)
         elif code == records.BLOCKED:
-            self._screen.message("held", help_number)
+            self._screen.message(_closed_to(verdict.reason), help_number)
         else:
             self._screen.message(code, help_number)
+
+
+def _closed_to(reason: str) -> str:
+    """The text for a person who stands before a blocked door."""
+    return "blocked" if reason in (records.WARM, records.COLD, records.NO_DATA) else "held"

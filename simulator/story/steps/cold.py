@@ -84,7 +84,7 @@ async def _wait_for_block(story: Story, code: str, sounded: float, delay: float,
         wall.take(door)
 
     require(await serve(story, wall, {ambient}, take) == [ambient], "the ambient door stayed shut")
-    # BLOCKED await reads(story, wall, "froid", help_number, timeout=20.0)
+    await reads(story, wall, "froid", help_number, timeout=20.0)
     await settled_or_alarm(story)
     await fingers(story, wall, code)
     await reads(story, wall, "froid", help_number, timeout=10.0)

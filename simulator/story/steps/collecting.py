@@ -56,7 +56,7 @@ async def play(story: Story) -> None:
     require(await type_code(story, wall, code), "the right code started no coil")
     order_of_doors = await serve(story, wall, set(doors), collect)
     story.note(f"doors {order_of_doors} opened one after the other; goods left in door {left}")
-    # KEPT await reads(story, wall, "rest", str(left), timeout=10.0)
+    await reads(story, wall, "rest", str(left), timeout=10.0)
     await settled(story, wall)
     require(await type_code(story, wall, code), "the same code did not open the door whose goods were left")
 
