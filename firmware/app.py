@@ -20,15 +20,17 @@ from firmware.core.ring import Ring
 from firmware.core.timekeeping import Clock
 from firmware.drivers import secure_socket
 from firmware.services.clock import Time
+from firmware.services.coil import Coil
 from firmware.services.commands import Commands
 from firmware.services.desired import Desired
-from firmware.services.doors import Coil, Doors, Looks
+from firmware.services.doors import Doors
 from firmware.services.health import Health
 from firmware.services.holdings import Holdings
 from firmware.services.identity import FILE, Identity, IdentityError, parse
 from firmware.services.indicators import Indicators
 from firmware.services.keypad import Entry
 from firmware.services.link import Link
+from firmware.services.looks import Looks
 from firmware.services.probes import Probes
 from firmware.services.recorder import Recorder, Uptime
 from firmware.services.screen import Screen

@@ -12,7 +12,6 @@ from firmware.contract.config import Config
 from firmware.core import door as machine
 from firmware.core.bank import Bank
 from firmware.core.door import Effect, Limits, Request
-from firmware.drivers.items import Items
 from firmware.drivers.leds import Leds
 from firmware.services.holdings import Holdings
 from firmware.services.indicators import Indicators
@@ -48,8 +47,6 @@ _CHECK_MS = 10_000
 """Between looks whether a brown-out has made the lights' chips forget themselves."""
 _HUSH_MS = 1_000
 """How long the bus may be kept free for an order: a forced door is noticed that much later, no more."""
-_SETTLE_MS = 250
-"""Between the contact's closing and a look at the goods."""
 _AGREE = 2
 """Looks in a row that must agree before a contact has changed."""
 _SLOWEST_AJAR_S = 86_400
@@ -386,65 +383,3 @@ class Doors:
                 checked_ms = begun_ms
                 self._leds.check()
             await asyncio.sleep_ms(max(_BREATH_MS, _ROUND_MS - (uptime.ms() - begun_ms)))
-
-
-class Coil:
-    """The only task that energises a coil, one at a time."""
-
-    def __init__(self, doors: Doors, heart: Heart) -> None:
-        self._doors = doors
-        self._heart = heart
-        self._busy = 0
-
-    async def run(self) -> None:
-        """Pulse what `Doors` wants, and say when the coil is off again."""
-        doors = self._doors
-        if self._busy:
-            # This task was restarted in the middle of a pulse: nobody knows what became of it.
-            number, self._busy = self._busy, 0
-            doors.pulsed(number, False)
-        while True:
-            self._heart.beat()
-            if not doors.wanted:
-                doors.pulse.clear()
-                self._heart.rest()
-                await doors.pulse.wait()
-            number, doors.wanted = doors.wanted, 0
-            if not number:
-                continue
-            self._busy = number
-            self._heart.beat()
-            place = doors.place(number)
-            answered = False
-            if place is not None:
-                answered = await place[0].pulse(place[1], doors.config.pulse_ms)
-            self._busy = 0
-            doors.pulsed(number, answered)
-
-
-class Looks:
-    """Reads the item sensor of a door that was closed, when the goods are at rest."""
-
-    def __init__(self, doors: Doors, items: Items, heart: Heart) -> None:
-        self._doors = doors
-        self._items = items
-        self._heart = heart
-
-    async def run(self) -> None:
-        """Look at what `Doors` asks for, in order."""
-        doors = self._doors
-        while True:
-            self._heart.beat()
-            if not doors.looks:
-                doors.look.clear()
-                self._heart.rest()
-                await doors.look.wait()
-                continue
-            await asyncio.sleep_ms(_SETTLE_MS)
-            number = doors.looks[0]
-            door = doors.door(number)
-            item = records.BLIND
-            if door is not None and door.item_sensor:
-                item = await self._items.look(door.board, door.channel)
-            doors.looks.pop(0)
-            doors.seen(number, item)
