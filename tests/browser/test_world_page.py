@@ -201,7 +201,7 @@ async def test_wires_and_programs_are_ended_and_brought_back(size: str) -> None:
 @pytest.mark.parametrize("size", SIZES)
 async def test_nothing_is_wider_than_the_screen(size: str) -> None:
     async with opened(size) as (page, played, complaints):
-        show(played, ["Ferme des Tilleuls", "Entrez votre code", "", "Aide : 02 33 00 00 00"])
+        show(played, ["Ferme des Tilleuls", "Entrez votre code", "", "Aide 02 33 00 00 00"])
         wall = played.world.walls["wall-1"]
         for number, item in (
             (2, "Yaourts brebis x4"),
