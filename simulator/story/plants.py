@@ -135,7 +135,7 @@ def release_needs_no_reason() -> None:
     """A command without a reason is sent all the same."""
 
     def send(*arguments: Any, **named: Any) -> Any:
-        return sound(*arguments[:5], arguments[5] or "-", *arguments[6:], **named)
+        return sound(*arguments[:5], arguments[5].strip() or "-", *arguments[6:], **named)
 
     sound = put("server.lockers.commands", "_send", send)
 

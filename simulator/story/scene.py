@@ -212,3 +212,20 @@ async def everybody_is_there(story: Story) -> None:
         "every controller is online on the health page",
         40.0,
     )
+
+    async def obeying() -> list[str]:
+        return [
+            device
+            for device in story.stage.world.plans
+            if any(
+                row["kind"] == "applied" and row["body"]["d"] == "cfg" and row["body"]["ok"] == 1
+                for row in await manager.records(device)
+            )
+        ]
+
+    await eventually(
+        obeying,
+        lambda seen: seen == list(story.stage.world.plans),
+        "every controller has said that it obeys its configuration",
+        40.0,
+    )
