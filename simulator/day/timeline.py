@@ -21,7 +21,7 @@ CALM_MS = 1000
 LIVELY_S = 3.0
 """For so long after something moved every look is taken."""
 
-_HAIR_S = 1e-7
+_HAIR_S = 1e-8
 """Whoever is woken finds the time he asked for over, whatever floating point makes of it."""
 
 
@@ -35,8 +35,7 @@ class _NoWaiting(selectors.DefaultSelector):
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None:
             raise StalledError("everybody waits for somebody else, and nothing is due")
-        if timeout > 0:
-            self.now += timeout + _HAIR_S
+        self.now += max(timeout, 0.0) + _HAIR_S
         return []
 
 
