@@ -189,6 +189,21 @@ async def once_through(story: Story, device: str, since: int) -> None:
     await eventually(told, lambda doors: doors == seen, f"the server knows the door events {seen}", 30.0)
 
 
+async def accounts_agree(story: Story, device: str) -> None:
+    """A controller's event records are at the server, numbered without hole or repeat, and for every coil
+    that the world saw start there is a try of a lock, written after a use that names its right.
+    """
+    rows = await Manager(story.stage).records(device)
+    numbers = [row["seq"] for row in rows]
+    require(numbers == list(range(1, len(numbers) + 1)), f"the events of {device} are numbered {numbers}")
+    uses = [row["body"]["g"] for row in rows if row["kind"] == "use"]
+    locks = [row["body"] for row in rows if row["kind"] == "lock"]
+    require(uses == [lock["g"] for lock in locks], f"uses {uses} and outcomes of locks do not match")
+    tries = sum(int(lock["x"]) for lock in locks)
+    started = len(coils(story, device, 0))
+    require(tries == started, f"the records tell of {tries} coil starts, the pins of {started}")
+
+
 async def order_id_of(story: Story, email: str) -> str:
     """The order's id, from the link in the customer's mail."""
     customer = Customer(story.stage, email)

@@ -49,7 +49,8 @@ async def _warms(story: Story, code: str, chilled: int, ambient: int) -> None:
     zone.compressor(False)
     await stage.until(lambda: wall.buzzer(), "the controller sounds", 90.0)
     sounded = time.monotonic()
-    require(zone.celsius > high["alert_c"] - 0.5, f"the controller sounds at {zone.celsius:.1f} °C")
+    warmth = zone.celsius - high["alert_c"]
+    require(-0.5 < warmth < 1.0, f"the controller sounds at {zone.celsius:.1f} °C")
     mark = len(stage.world.log)
     await settled_or_alarm(story)
     await stage.until(lambda: wall.alarm_light(), "the alarm light is on")
@@ -93,6 +94,7 @@ async def _wait_for_block(story: Story, code: str, sounded: float, delay: float,
 async def _told(story: Story, customer: Customer) -> None:
     manager = Manager(story.stage)
     await manager.until_alarm("breach", WALL)
+    await _delay_kept(story, manager, _plan(story, WALL, ZONE)["delay_s"])
 
     async def page() -> Page:
         return await customer.page()
@@ -126,6 +128,11 @@ async def _probes(story: Story) -> None:
     await stage.until(lambda: wall.zone(ZONE).celsius < 3.0, "the zone is cold again", 120.0)
     wall.probe(ZONE, 0).unplug()
     await manager.until_alarm("probe", WALL)
+    await eventually(
+        lambda: _healths(manager),
+        lambda seen: seen.get("0") not in ("0", None) and seen.get("1") == "0",
+        "the zone's page shows one faulty probe and one that still measures",
+    )
     zone = await _zone(manager)
     require(zone.data("centi") != "", "with one probe unplugged the zone has no temperature any more")
     wall.probe(ZONE, 1).unplug()
@@ -133,6 +140,29 @@ async def _probes(story: Story) -> None:
     story.note("one probe unplugged: probe fault, the other still judges; both silent: no data")
     wall.probe(ZONE, 0).unplug(False)
     wall.probe(ZONE, 1).unplug(False)
+
+
+async def _healths(manager: Manager) -> dict[str, str]:
+    page = await manager.page(f"/manager/zones/{WALL}/{ZONE}")
+    return {probe.data("probe"): probe.data("health") for probe in page.with_data("probe")}
+
+
+async def _delay_kept(story: Story, manager: Manager, delay: float) -> None:
+    """By the controller's own records: too warm, then, after the delay of the site file, blocked."""
+    rows = await manager.records(WALL)
+    warm = [
+        r["body"]["u"]
+        for r in rows
+        if r["kind"] == "alarm" and r["body"]["a"] == "warm" and r["body"]["s"] == 1
+    ]
+    block = [r["body"]["u"] for r in rows if r["kind"] == "block" and r["body"]["z"] == ZONE]
+    require(warm and block, "the records tell of no warm zone that was blocked")
+    waited = (block[0] - warm[0]) / 1000
+    require(
+        delay - 1 <= waited <= delay + 10,
+        f"blocked {waited:.1f} s after the warm alarm, the delay is {delay} s",
+    )
+    story.note(f"by its records the controller blocked {waited:.1f} s after its alarm (delay {delay} s)")
 
 
 async def _zone(manager: Manager) -> Element:

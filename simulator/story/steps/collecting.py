@@ -8,6 +8,7 @@ from simulator.story.runner import Story, require
 from simulator.story.scene import (
     SITE,
     WALL,
+    accounts_agree,
     coils,
     doors_of,
     fingers,
@@ -96,6 +97,7 @@ async def after(story: Story) -> None:
         f"collected on the customer's page {time.monotonic() - returned:.1f} s after everything returned"
     )
     await once_through(story, WALL, mark)
+    await accounts_agree(story, WALL)
     manager = Manager(stage)
     for door in doors:
         state = "doubtful" if door == blind else "free"
