@@ -15,6 +15,7 @@ from firmware.core.journal import Journal
 from firmware.core.ring import Device, Ring
 from firmware.core.timekeeping import Clock
 from firmware.drivers.clock_ds3231 import ClockDs3231
+from firmware.drivers.ds18b20 import ProbeBus
 from firmware.drivers.leds import Leds
 from firmware.services.clock import Time
 from firmware.services.coil import Coil
@@ -147,9 +148,7 @@ class Board:
     `told` hears each record when it is durable, `up` carries what it publishes.
     """
 
-    def __init__(
-        self, wall: Wall, identity: Identity, told: Callable[[str, Record], None], up: Up
-    ) -> None:
+    def __init__(self, wall: Wall, identity: Identity, told: Callable[[str, Record], None], up: Up) -> None:
         self.wall = wall
         self.identity = identity
         self.keep = Keep(wall.timeline)
@@ -235,7 +234,7 @@ class Board:
             },
         )
         keys = Entry(Keys(wall), derive(self.identity.key, b"code"), holdings, pen, doors, screen, Heart())
-        buses = [Bus(wall, number) for number in range(2)]
+        buses: list[ProbeBus] = [Bus(wall, number) for number in range(2)]
         probes = Probes(buses, [], holdings, pen, indicators, screen, Heart())
         for service in (doors, Coil(doors, Heart()), Looks(doors, Eyes(wall), Heart()), keys, probes, time):
             self._run(service.run())
@@ -256,7 +255,7 @@ class Board:
 
 
 class Link:
-    """What `firmware.services.link` does over MQTT, without MQTT: greets, sends the journal, takes what comes."""
+    """What `firmware.services.link` does, without MQTT: greets, sends the journal, takes what comes."""
 
     def __init__(
         self,
@@ -304,11 +303,10 @@ class Link:
     async def run(self) -> None:
         """Send what waits, for ever."""
         while True:
-            try:
-                async with asyncio.timeout(_RESEND_S):
-                    await self._more.wait()
-            except TimeoutError:
-                pass  # time to see whether something must be sent again
+            # Also without news it must be seen whether something is to be sent again.
+            again = self._timeline.loop.call_later(_RESEND_S, self._more.set)
+            await self._more.wait()
+            again.cancel()
             self._more.clear()
             if self.connected:
                 self._send()

@@ -93,23 +93,26 @@ class Gateway:
             await asyncio.sleep(_TICK_S)
 
     async def upstream(self) -> None:
-        """Batches to the server, for ever."""
+        """Batches to the server, one after the other, for ever."""
         while True:
             await self._more.wait()
             self._more.clear()
             await asyncio.sleep(LATENCY_S)
-            while self.server_is_there and self._one_batch():
-                await asyncio.sleep(LATENCY_S)
+            if self.server_is_there and any(self._one_batch(lane) for lane in self._due()):
+                self._more.set()
 
-    def _one_batch(self) -> bool:
-        for lane in self._pace.due(self._timeline.seconds):
-            limit = self._pace.limit(lane)
-            epoch, rows = self._do(lambda _e, lane=lane, limit=limit: self.site.batch(lane, limit, self.now()))
-            if rows:
-                upto = self._office.batch(self._site_id, epoch, lanes.NAMES[lane], [row.item() for row in rows])
-                self._do(lambda effects, lane=lane, upto=upto: self._delivered(lane, upto, effects))
-                return True
-        return False
+    def _due(self) -> list[Lane]:
+        return self._pace.due(self._timeline.seconds)
+
+    def _one_batch(self, lane: Lane) -> bool:
+        """Deliver the next rows of a lane; False if it has none."""
+        limit = self._pace.limit(lane)
+        epoch, rows = self._do(lambda _effects: self.site.batch(lane, limit, self.now()))
+        if rows:
+            items = [row.item() for row in rows]
+            upto = self._office.batch(self._site_id, epoch, lanes.NAMES[lane], items)
+            self._do(lambda effects: self._delivered(lane, upto, effects))
+        return bool(rows)
 
     def _delivered(self, lane: Lane, upto: int, effects: Effects) -> None:
         self.site.acknowledged(lane, upto, self.now())

@@ -54,7 +54,7 @@ class Judge:
         self.checks = 0
         wall.on_coil = self.coil
 
-    # ---- the controller ---------------------------------------------------------------------------------------------
+    # the controller.
 
     def told(self, kind: str, fields: dict[str, Any]) -> None:
         """A record is durable."""
@@ -111,7 +111,7 @@ class Judge:
             f"door {number} opens although its zone is blocked",
         )
 
-    # ---- the server -------------------------------------------------------------------------------------------------
+    # the server.
 
     def server(self, is_audited: bool) -> None:
         """After each transaction; no claim changes without a line in the audit. Raises InvariantError."""
@@ -160,7 +160,9 @@ class Judge:
             )
             _hold(back <= taken, "2: more was refunded than was paid")
             _hold(taken in (0, order.total_cents), "2: an order was paid twice")
-            _hold(not taken or order.state not in (HELD, LAPSED), "2: a paid order has neither door nor refund")
+            _hold(
+                not taken or order.state not in (HELD, LAPSED), "2: a paid order has neither door nor refund"
+            )
             refund = session.scalars(select(Refund).where(Refund.order_id == order.id)).one_or_none()
             if order.state == "refunded":
                 _hold(refund is not None and back == refund.amount_cents, "2: a refund that was not booked")
@@ -178,7 +180,7 @@ def _hold(holds: bool, broken: str) -> None:
 
 
 def _complete(session: Session, lane: int) -> None:
-    """Each number of a lane up to the last is at the server, once: no flash was full, so none may be missing."""
+    """Each number of a lane up to the last is at the server, once; no flash was full, so none is missing."""
     count, last = session.execute(
         select(func.count(), func.max(DeviceRecord.seq)).where(DeviceRecord.lane == lane)
     ).one()

@@ -86,7 +86,9 @@ class Office:
         migrate.upgrade(self.context.store)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "secrets.json"
-            self.secrets: Secrets = secrets_file.complete(path, site_file, self.context.ids.token, "simulated")
+            self.secrets: Secrets = secrets_file.complete(
+                path, site_file, self.context.ids.token, "simulated"
+            )
         with self.context.store.write() as session:
             loading.load(session, self.context, site_file, self.secrets)
         timers.ensure_periodic(self.context)
@@ -101,7 +103,7 @@ class Office:
             link = logins.make_link(session, self.context, email)
             return logins.use_link(session, self.context, link.rpartition("/")[2])[0]
 
-    # ---- the gateway's API -----------------------------------------------------------------------------------------
+    # the gateway's API.
 
     def batch(self, site_id: str, epoch: str, lane: str, items: list[dict[str, Any]]) -> int:
         """Takes a batch; how far the lane is now. Raises RejectedError: nothing sound is ever put aside."""
@@ -142,7 +144,7 @@ class Office:
         if tick(self.context):
             self._changed()
 
-    # ---- a shop and its customer -----------------------------------------------------------------------------------
+    # a shop and its customer.
 
     def order(self, reference: str, products: list[str], start: datetime, end: datetime) -> str | None:
         """An order's id; None if the wall is full then."""
@@ -213,7 +215,7 @@ class Office:
         self._diary.secrets.add(code)
         return code
 
-    # ---- the manager's pages ---------------------------------------------------------------------------------------
+    # the manager's pages.
 
     def live_blocks(self) -> list[tuple[str, str, bool]]:
         """(id, zone, whether a release is on its way) of each block in force."""
@@ -246,14 +248,14 @@ class Office:
         with self.context.store.read() as session:
             rows = session.execute(
                 select(Compartment.number, Compartment.contents, Claim.state)
-                .outerjoin(
-                    Claim, (Claim.compartment_id == Compartment.id) & Claim.state.in_(OCCUPYING)
-                )
+                .outerjoin(Claim, (Claim.compartment_id == Compartment.id) & Claim.state.in_(OCCUPYING))
                 .where(Compartment.controller_id == self.bank)
                 .order_by(Compartment.number)
             ).all()
         waiting = ("expired", "withdrawn", "doubtful")
-        return [(row[0], row[2] or "") for row in rows if row[2] in waiting or (row[1] == DOUBTFUL and not row[2])]
+        return [
+            (row[0], row[2] or "") for row in rows if row[2] in waiting or (row[1] == DOUBTFUL and not row[2])
+        ]
 
     def confirm_empty(self, door: int) -> bool:
         """The manager has looked; False if an order has its goods there, or the door is open."""
@@ -286,7 +288,7 @@ class Office:
             self._changed()
         return len(fresh)
 
-    # ---- the log ---------------------------------------------------------------------------------------------------
+    # the log.
 
     def _changed(self) -> None:
         """Tell what the audit has new: everything that opens, refunds or changes state is there."""

@@ -16,7 +16,7 @@ from simulator.day.office import Look, Office
 from simulator.day.wall import Wall
 
 HOUR = 3600.0
-_LOOK_S = 240.0
+_LOOK_S = 600.0
 _OPENS_WITHIN_S = 15.0
 """How long somebody stands before a door that does not open."""
 _OVER = ("collected", "refunded", "expired", "lapsed")
@@ -54,10 +54,14 @@ class Street:
             await asyncio.sleep(chance.uniform(1, 4))
             await at_door(number)
             await asyncio.sleep(chance.uniform(1, 4))
-            self.wall.push(number)
-            await self.wall.until(lambda: not self.wall.doors[number].is_open, 5)
+            await self.shut(number)
             done += 1
         return done
+
+    async def shut(self, number: int) -> None:
+        """Push a door shut, and see that it is."""
+        self.wall.push(number)
+        await self.wall.until(lambda: not self.wall.doors[number].is_open, 5)
 
 
 class Customer:
@@ -81,7 +85,7 @@ class Customer:
         chance, office = self._chance, self._street.office
         await asyncio.sleep(comes_s)
         now = office.context.clock.now()
-        end = now + timedelta(hours=chance.choice((4, 5, 6, 8)))
+        end = now + timedelta(hours=chance.choice((3, 4, 5)))
         order = office.order(self._reference, self._products, now, end)
         if order is None:
             self._say(f"finds the wall full for {', '.join(self._products)}")
@@ -177,7 +181,7 @@ class Producer:
 
     async def live(self) -> None:
         """Every round of the day."""
-        for hour in (2.5, 4.5, 7, 9.5, 12, 14):
+        for hour in (1.5, 3, 4.5, 6, 8, 10, 12):
             due = hour * HOUR + self._chance.uniform(-1200, 1200)
             await asyncio.sleep(max(0.0, due - self._street.wall.timeline.seconds))
             async with self._street.wall.finger:
@@ -220,8 +224,7 @@ class Manager:
             async with wall.finger:
                 if wall.doors[number].is_open:
                     diary.say("manager", f"shuts door {number}")
-                    wall.push(number)
-                    await wall.until(lambda number=number: not wall.doors[number].is_open, 5)
+                    await self._street.shut(number)
         for number, state in office.unclear():
             await self._look_into(number, state)
 
@@ -238,8 +241,10 @@ class Manager:
             if wall.doors[number].items:
                 wall.take(number)
             await asyncio.sleep(3)
-            wall.push(number)
-            await wall.until(lambda: not wall.doors[number].is_open, 5)
+            await self._street.shut(number)
         await asyncio.sleep(60)
         done = office.confirm_empty(number)
-        diary.say("manager", f"looked into door {number} ({state or 'doubtful'}): {'empty now' if done else 'not yet'}")
+        diary.say(
+            "manager",
+            f"looked into door {number} ({state or 'doubtful'}): {'empty now' if done else 'not yet'}",
+        )

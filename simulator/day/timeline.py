@@ -8,7 +8,7 @@ import asyncio
 import random
 import selectors
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 BEGIN = datetime(2026, 10, 5, 4, 0, tzinfo=UTC)
 """When every simulated day begins: a Monday in October, six o'clock in Paris."""
 
-CALM_MS = 1000
+CALM_MS = 2500
 """A service that looks at its pins again and again need not look so often while nothing moves."""
 LIVELY_S = 3.0
 """For so long after something moved every look is taken."""
@@ -52,9 +52,8 @@ class _Loop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._jumper.now
 
-    def call_soon_threadsafe(self, callback: Callable[..., object], *args: Any, context: Any = None) -> Any:
-        """There is one thread."""
-        return self.call_soon(callback, *args, context=context)
+    def _write_to_self(self) -> None:
+        """There is one thread: nobody has to be woken from outside."""
 
 
 class Timeline:
@@ -112,7 +111,7 @@ class Timeline:
 
     @contextmanager
     def micropython(self) -> Iterator[None]:
-        """While entered, `asyncio` and `time` have the names of MicroPython that the firmware's services use."""
+        """While entered, `asyncio` and `time` have MicroPython's names that the firmware's services use."""
         names: list[tuple[Any, str, object]] = [
             (asyncio, "sleep_ms", self.look_again),
             (time, "ticks_ms", self.monotonic_ms),

@@ -50,7 +50,7 @@ class Wall:
     def _note(self, what: str) -> None:
         self._diary.say("world", what)
 
-    # ---- hands --------------------------------------------------------------------------------------------------
+    # hands.
 
     async def type(self, code: str) -> None:
         """Press keys one after the other."""
@@ -99,7 +99,7 @@ class Wall:
             timer.cancel()
         return True
 
-    # ---- mechanics ----------------------------------------------------------------------------------------------
+    # mechanics.
 
     def _happened(self, number: int, happened: list[Happening]) -> None:
         for each in happened:
@@ -141,7 +141,7 @@ class Wall:
         for zone in self.zones.values():
             zone.step(passed)
 
-    # ---- what the controller's drivers reach ----------------------------------------------------------------------
+    # what the controller's drivers reach.
 
     def at(self, board: int, channel: int) -> DoorPlan:
         """The door on a lock; KeyError if nothing hangs there."""
