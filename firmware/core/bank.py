@@ -14,6 +14,7 @@ from firmware.core.door import (
     DO_DOOR_CLOSED,
     DO_DOOR_OPEN,
     DO_DOOR_STRAY,
+    DO_END_VISIT,
     DO_FORCED,
     DO_FREE,
     DO_JAMMED,
@@ -334,6 +335,11 @@ class Bank:
             if door.state == IDLE:
                 door.request = None
             self._after_visit(done, failed, effects)
+        elif action == DO_END_VISIT:
+            # Nobody is there to close it, so nobody is there for the next one: the same code goes on.
+            if request is not None and request is self._current:
+                self._visit = []
+            self._after_visit(request, False, effects)
         elif action == DO_OPENED:
             self._opened(door, effects)
         elif action == DO_JAMMED or action == DO_NO_ANSWER:

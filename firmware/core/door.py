@@ -71,7 +71,9 @@ SHOW_DOOR = "showdoor"
 SHOW_HELP = "showhelp"
 """Display: the door jams; the help number."""
 VISIT_OVER = "visitover"
-"""Every door of the visit has had its turn; `number` doors ended jammed or unanswered. The keypad is free."""
+"""Every door of the visit has had its turn, or its open door was left so; `number` doors ended jammed or
+unanswered. The keypad is free.
+"""
 COMMAND_DONE = "commanddone"
 """A remote opening ended: `text` the outcome, `reason` why refused."""
 
@@ -79,6 +81,7 @@ COMMAND_DONE = "commanddone"
 (
     DO_FREE,
     DO_ADVANCE,
+    DO_END_VISIT,
     DO_JAMMED,
     DO_NO_ANSWER,
     DO_OPENED,
@@ -90,6 +93,7 @@ COMMAND_DONE = "commanddone"
 ) = (
     "free",
     "advance",
+    "endvisit",
     "jammed",
     "noanswer",
     "lockopened",
@@ -119,7 +123,7 @@ TABLE = {
     (RESTING, RESTED): (INTENT, (RECHECK,)),
     (RESTING, GIVE_UP): (IDLE, (DO_FREE, DO_JAMMED, DO_LED_OFF, SHOW_HELP, DO_ADVANCE)),
     (OPEN, CLOSED): (READING, (DO_DOOR_CLOSED, READ_ITEM)),
-    (OPEN, USE_OVER): (LINGERING, (DO_ADVANCE,)),
+    (OPEN, USE_OVER): (LINGERING, (DO_END_VISIT,)),
     (LINGERING, CLOSED): (READING, (DO_DOOR_CLOSED, READ_ITEM)),
     (READING, OPENED): (OPEN, (DO_DOOR_OPEN,)),
     (READING, ITEM): (IDLE, (DO_SETTLE, DO_LED_OFF, DO_ADVANCE)),

@@ -123,17 +123,42 @@ def test_a_door_that_stands_open_is_already_open_and_gets_no_coil() -> None:
     assert bench.said(d.VISIT_OVER) == [(0, "", 0)]
 
 
-def test_r38_two_minutes_after_the_open_edge_the_visit_goes_on() -> None:
+def test_r38_two_minutes_after_the_open_edge_the_visit_is_over_and_the_rest_stays_shut() -> None:
+    bench = Bench([1, 2, 3])
+    bench.start(customer(1), customer(2), customer(3))
+    bench.wait(119_000)
+    assert bench.bank.busy
+    bench.wait(600_000)
+    assert bench.coils == [1]
+    assert bench.said(d.VISIT_OVER) == [(0, "", 0)]
+    assert not bench.bank.busy
+    bench.close(1, records.PRESENT)
+    bench.wait(600_000)
+    assert bench.coils == [1]
+    assert bench.said(d.RESULT) == [(1, "kept", 1)]
+
+
+def test_the_same_code_goes_on_with_a_visit_that_was_left_open() -> None:
     bench = Bench([1, 2])
     bench.start(customer(1), customer(2))
-    bench.wait(119_000)
+    bench.wait(130_000)
+    bench.start(customer(1), customer(2))
     assert bench.coils == [1]
-    bench.wait(2_000)
-    assert bench.coils == [1, 2]
+    bench.close(1, records.ABSENT)
     bench.close(2, records.ABSENT)
-    bench.close(1, records.PRESENT)
-    assert sorted(bench.said(d.RESULT)) == [(1, "kept", 1), (2, "collected", 0)]
-    assert bench.said(d.VISIT_OVER) == [(0, "", 0)]
+    assert bench.coils == [1, 2]
+    assert bench.uses == [101, 102]
+    assert bench.said(d.VISIT_OVER) == [(0, "", 0), (0, "", 0)]
+
+
+def test_a_use_that_ends_ends_nobody_elses_visit() -> None:
+    bench = Bench([1, 2, 3])
+    bench.start(customer(1))
+    bench.wait(60_000)
+    bench.start(customer(2, 998), customer(3, 999))
+    bench.wait(70_000)
+    bench.close(2, records.ABSENT)
+    assert bench.coils == [1, 2, 3]
 
 
 def test_a_door_ajar_is_an_alarm_once_until_it_closes() -> None:
