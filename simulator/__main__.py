@@ -1,93 +1,23 @@
-"""`python -m simulator demo`: the whole system on simulated sites, the story, then a playground."""
+"""`python -m simulator VERB`, and a clear line if the environment under it is damaged."""
 
-import argparse
-import asyncio
 import sys
-from pathlib import Path
 
-from simulator.orchestrator.demo import demo, say
-from simulator.orchestrator.processes import ProcessError
-from simulator.orchestrator.runfolder import RunError
-from simulator.parts.places import PRIVATE
-from simulator.story.campaign import campaign
-from simulator.story.plants import SabotageError
-from simulator.story.sabotage import SABOTAGES
-from simulator.story.steps import STEPS
-
-SCENARIOS = Path(__file__).parent / "scenarios"
-
-
-def _arguments(words: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="./loquet", description="Simulated sites under the real programs.", allow_abbrev=False
-    )
-    verbs = parser.add_subparsers(dest="verb", required=True)
-    play = verbs.add_parser("demo", help="start everything, play the story, stay up for exploring")
-    play.add_argument(
-        "--once", action="store_true", help="end after the story; status 0 only if every step held"
-    )
-    play.add_argument("--no-story", action="store_true", help="only start everything and stay up")
-    play.add_argument("--scenario", type=Path, default=SCENARIOS / "demo.toml", help="site file to simulate")
-    play.add_argument(
-        "--port", type=int, default=8400, help="first of two ports: pages, then the simulated wall"
-    )
-    play.add_argument(
-        "--steps",
-        type=lambda text: [int(number) for number in text.split(",")],
-        default=[],
-        help="only these steps of the story (and those they need), as 1,2,7",
-    )
-    play.add_argument(
-        "--root",
-        type=Path,
-        default=PRIVATE,
-        help="folder for this run's files and its lock: one run at a time in each",
-    )
-    play.add_argument("--seed", type=int, default=1, help="seed of everything random in the world")
-    play.add_argument(
-        "--sabotage",
-        choices=sorted(SABOTAGES),
-        help="break one named thing: the story must then fail, and name the step",
-    )
-    planted = verbs.add_parser("sabotage", help="plant faults and see whether the story names their step")
-    planted.add_argument("names", nargs="*", metavar="NAME", help="sabotages (`steps` lists them)")
-    planted.add_argument("--all", action="store_true", help="every sabotage")
-    planted.add_argument("--jobs", type=int, default=2, help="demos at a time")
-    planted.add_argument("--root", type=Path, default=PRIVATE / "sabotage", help="folder for the runs' files")
-    verbs.add_parser("steps", help="list the story's steps and the sabotages")
-    return parser.parse_args(words)
-
-
-def _sabotage(arguments: argparse.Namespace) -> int:
-    unknown = [name for name in arguments.names if name not in SABOTAGES]
-    if unknown or not (arguments.names or arguments.all):
-        raise RunError(
-            f"there is no sabotage {' '.join(unknown)}" if unknown else "name a sabotage, or --all"
-        )
-    chosen = [sabotage for name, sabotage in SABOTAGES.items() if arguments.all or name in arguments.names]
-    return campaign(chosen, arguments.root.resolve(), arguments.jobs, say)
+OURS = {"firmware", "gateway", "hardware", "server", "simulator"}
 
 
 def main(words: list[str]) -> int:
-    """The exit status: 0 held, 1 a step failed, 2 could not start, 130 ended by Ctrl-C before the story's
-    end.
-    """
-    arguments = _arguments(words)
-    if arguments.verb == "steps":
-        for step in STEPS:
-            print(f"{step.number}  {step.title}")
-        for name, sabotage in sorted(SABOTAGES.items()):
-            print(f"--sabotage {name:<24} fails step {sabotage.step}: {sabotage.description}")
-        return 0
+    """The exit status of the verb; 2 if a package of the environment is missing."""
     try:
-        if arguments.verb == "sabotage":
-            return _sabotage(arguments)
-        return asyncio.run(demo(arguments))
-    except (RunError, ProcessError, SabotageError) as error:
-        print(f"loquet: {error}", file=sys.stderr)
+        from simulator import commands
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] in OURS:
+            raise
+        print(
+            f"loquet: the environment is damaged (no {error.name}): delete .loquet/venv and run this again",
+            file=sys.stderr,
+        )
         return 2
-    except KeyboardInterrupt:
-        return 130
+    return commands.main(words)
 
 
 if __name__ == "__main__":

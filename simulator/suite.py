@@ -1,6 +1,6 @@
-"""`./loquet test`: every check of the repository, each in one line, then the tests.
+"""`./loquet test`: every check of the repository, each in one line, beside the tests.
 
-Arguments go to pytest. Its closing line is the last one, unless a check failed: then that is said again.
+Arguments go to pytest. Its closing line is the last one, unless a check failed: then that is said after it.
 """
 
 import os
@@ -54,6 +54,20 @@ def run_check(name: str, command: list[str]) -> Outcome:
     return Outcome(name, done.returncode == 0, done.stdout, time.monotonic() - started)
 
 
+def told(name: str, command: list[str]) -> Outcome:
+    """Run one check and say in a line how it went."""
+    outcome = run_check(name, command)
+    print(f"{'ok    ' if outcome.held else 'FAILED'}  {name}  {outcome.seconds:.1f} s", flush=True)
+    return outcome
+
+
+def _side_by_side(arguments: list[str]) -> list[str]:
+    """Twice as many tests at a time as there are processors, unless the caller says otherwise."""
+    if any(word.startswith(("-n", "--numprocesses", "-p")) for word in arguments):
+        return []
+    return ["-n", str(2 * (os.cpu_count() or 1)), "--maxschedchunk", "1"]
+
+
 def main(arguments: list[str]) -> int:
     """Run everything; 0 only if every check and every test held and, where required, every part is there."""
     failed = []
@@ -62,16 +76,17 @@ def main(arguments: list[str]) -> int:
         print(part, flush=True)
     if missing and os.environ.get(REQUIRE_PARTS) == "1":
         failed.append("parts (all are required here)")
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        for outcome in pool.map(lambda check: run_check(*check), CHECKS.items()):
-            print(
-                f"{'ok    ' if outcome.held else 'FAILED'}  {outcome.name}  {outcome.seconds:.1f} s",
-                flush=True,
-            )
-            if not outcome.held:
-                print(outcome.said, flush=True)
-                failed.append(outcome.name)
-    tests = subprocess.run([sys.executable, "-m", "pytest", *arguments], cwd=ROOT, check=False)
+    # The story waits more than it works: the checks and several tests at a time fill its pauses.
+    with ThreadPoolExecutor(1) as pool:
+        checks = [pool.submit(told, *check) for check in CHECKS.items()]
+        tests = subprocess.run(
+            [sys.executable, "-m", "pytest", *_side_by_side(arguments), *arguments], cwd=ROOT, check=False
+        )
+        outcomes = [check.result() for check in checks]
+    for outcome in outcomes:
+        if not outcome.held:
+            print(outcome.said, flush=True)
+            failed.append(outcome.name)
     if tests.returncode != 0:
         failed.append("tests")
     if failed:

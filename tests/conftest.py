@@ -18,6 +18,8 @@ def parts() -> Parts:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # The longest first: they wait more than they work, and the others fill their pauses.
+    items.sort(key=lambda item: item.get_closest_marker("system") is None)
     found = find_parts()
     if os.environ.get(REQUIRE_PARTS) == "1":
         return

@@ -11,8 +11,8 @@ from simulator.parts import apt, broker, environment, scratch
 from simulator.parts.places import PRIVATE
 from simulator.parts.progress import SetupError, stop
 
-NEEDS_BROKER = {"demo", "simulator", "gateway", "bench"}
-VERBS = {"demo", "test", "server", "gateway", "simulator", "bench"}
+NEEDS_BROKER = {"demo", "simulator", "gateway"}
+VERBS = {"demo", "test", "server", "gateway", "simulator"}
 
 
 def main(arguments: list[str]) -> None:

@@ -38,6 +38,10 @@ class Story:
         """Keep one measured value; medians are printed at the end."""
         self.figures.setdefault(name, []).append(value)
 
+    def broken(self) -> list[str]:
+        """What must never be seen on pins: two coils of a bank at once, one on for longer than it may be."""
+        return [f"{e.controller}: {e.detail}" for e in self.stage.world.log if e.kind == "broken"]
+
     def print_figures(self) -> None:
         """One line a figure: median, number of values."""
         for name, values in sorted(self.figures.items()):
@@ -86,6 +90,7 @@ async def play(story: Story, steps: Sequence[Step]) -> int | None:
         try:
             await step.play(story)
             story.stage.check()
+            require(not story.broken(), f"a rule of the world was broken: {story.broken()}")
         # Whatever goes wrong, the step is named and everything is ended in order.
         except Exception as error:  # noqa: BLE001
             took = time.monotonic() - started

@@ -126,7 +126,7 @@ def test_an_unknown_verb_is_refused(machine: Machine) -> None:
 def test_help_names_every_verb(machine: Machine) -> None:
     done = machine.run("help")
     assert done.returncode == 0
-    for verb in ("demo", "test", "server", "gateway", "simulator", "bench", "setup"):
+    for verb in ("demo", "test", "server", "gateway", "simulator", "setup"):
         assert f"./loquet {verb}" in done.stdout
 
 

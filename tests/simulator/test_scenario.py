@@ -7,7 +7,7 @@ import pytest
 
 from server.sitefile import document
 from simulator import scenario
-from simulator.__main__ import main
+from simulator.commands import main
 from simulator.page.acts import Hands
 from simulator.page.seams import Program
 from simulator.scenario import ScenarioError

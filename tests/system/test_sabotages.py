@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from simulator.__main__ import main
+from simulator.commands import main
 from simulator.parts.places import ROOT
 from simulator.story import campaign
 from simulator.story.broken import altered_firmware
