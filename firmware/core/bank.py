@@ -122,7 +122,8 @@ class Bank:
         so.
 
         Closed and interrupted, nobody saw whether it had been opened: the item sensor decides (gone:
-        doubtful; there: kept; blind: the code stays live, within its attempts).
+        doubtful; there: kept; blind: the code stays live, within its attempts). Open and nobody had asked:
+        forced while nobody looked.
         """
         self._now = now_ms
         effects: list[Effect] = []
@@ -134,7 +135,10 @@ class Bank:
             door.opened_ms = now_ms
             door.state = OPEN if request is not None else STRAY
             door.deadline_ms = now_ms + self.limits.use_ms if request is not None else -1
-            effects.append(Effect(RECORD_DOOR, number, request, "", 1, 0))
+            effects.append(Effect(RECORD_DOOR, number, request, "", 1, 0 if request is not None else 1))
+            if request is None:
+                door.forced = True
+                effects.append(Effect(ALARM, number, None, records.FORCED, 1))
         elif request is not None:
             door.state = READING
             effects.append(Effect(READ_ITEM, number, request))

@@ -293,6 +293,21 @@ def test_a_door_found_open_in_its_use_is_collected_when_it_closes() -> None:
     assert bench.said(d.RESULT) == [(1, records.COLLECTED, records.ABSENT)]
 
 
+def test_a_door_found_open_that_nobody_had_asked_for_was_forced() -> None:
+    bench = Bench([1, 2])
+    bench.carry_out(bench.bank.resume(1, True, None, bench.now))
+    bench.carry_out(bench.bank.resume(2, True, customer(2), bench.now))
+    assert bench.said(d.ALARM) == [(1, records.FORCED, 1)]
+    effects = Bench([1]).bank.resume(1, True, None, 0)
+    assert [(effect.kind, effect.number, effect.extra) for effect in effects] == [
+        (d.RECORD_DOOR, 1, 1),
+        (d.ALARM, 1, 0),
+    ]
+    bench.close(1, records.ABSENT)
+    assert bench.said(d.ALARM) == [(1, records.FORCED, 1), (1, records.FORCED, 0)]
+    assert bench.said(d.RESULT) == [(1, records.DOUBTFUL, records.ABSENT)]
+
+
 def test_a_bounce_during_the_pulse_loses_nothing() -> None:
     bench = Bench([1])
     bank = bench.bank
