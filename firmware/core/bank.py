@@ -88,6 +88,28 @@ class Bank:
         """The door that holds the coil supply, 0 for none: the only one whose coil may be on."""
         return self._coil
 
+    def configure(self, numbers: list[int], limits: Limits, now_ms: int) -> list[Effect]:
+        """Other doors, other times: a door that stays keeps its state and its alarms, those of a door that is
+        gone end. Only while no visit goes on and no coil is at work.
+        """
+        self._now = now_ms
+        effects: list[Effect] = []
+        before = self.doors
+        self.limits = limits
+        self.doors = {number: before.get(number) or Door(number) for number in numbers}
+        self._list = list(self.doors.values())
+        for door in before.values():
+            if door.number not in self.doors:
+                for stands, kind in (
+                    (door.forced, records.FORCED),
+                    (door.jammed, records.JAM),
+                    (door.ajar, records.AJAR),
+                ):
+                    if stands:
+                        effects.append(Effect(ALARM, door.number, door.request, kind, 0))
+        self._pump(effects)
+        return effects
+
     def start(self, requests: list[Request], now_ms: int) -> list[Effect]:
         """A credential's doors, to be opened one after the other. A visit still going on gives way: its
         doors not yet opened stay unused, an open one is still watched.
@@ -191,10 +213,12 @@ class Bank:
         return effects
 
     def item(self, number: int, item: int, now_ms: int) -> list[Effect]:
-        """What the item sensor says after a door was closed."""
+        """What the item sensor says after a door was closed; nothing of a door that has gone meanwhile."""
         self._now = now_ms
         effects: list[Effect] = []
-        self._feed(self.doors[number], ITEM, effects, item)
+        door = self.doors.get(number)
+        if door is not None:
+            self._feed(door, ITEM, effects, item)
         self._pump(effects)
         return effects
 

@@ -48,7 +48,7 @@ _CHECK_MS = 10_000
 _HUSH_MS = 1_000
 """How long the bus may be kept free for an order: a forced door is noticed that much later, no more."""
 _AGREE = 2
-"""Looks in a row that must agree before a contact has changed."""
+"""Looks in a row that must agree before a contact has changed, or is believed for the first time."""
 _SLOWEST_AJAR_S = 86_400
 
 
@@ -126,29 +126,33 @@ class Doors:
         return self._config if self._config is not None else self._holdings.config
 
     def _configure(self) -> None:
-        """Obey another configuration; called only while no door is in use."""
+        """Obey another configuration; called only while no door is in use. Doors that stay keep what is known
+        of them, and their alarms.
+        """
         config = self._holdings.config
-        self._config = config
-        self._doors = {}
-        for door in config.doors:
-            self._doors[door.number] = door
-        self._list = config.doors
-        self.boards = [self._make_board(board) for board in config.boards]
+        boards = [self._make_board(board) for board in config.boards]
         count = len(config.doors)
-        self._known, self._agree, self._resumed = bytearray(count), bytearray(count), bytearray(count)
+        known, agree, resumed = bytearray(count), bytearray(count), bytearray(count)
         ajar = _SLOWEST_AJAR_S
         for zone in config.zones:
             ajar = min(ajar, zone.ajar)
         numbers = [door.number for door in config.doors]
+        seen = [door.number for at, door in enumerate(self._list) if self._resumed[at]]
         limits = Limits(config.tries, config.retry * 1000, config.use * 1000, ajar * 1000)
-        self.bank = Bank(numbers, limits)
+        effects = self.bank.configure(numbers, limits, self._recorder.uptime.ms())
+        for at, number in enumerate(numbers):
+            if number in seen:
+                resumed[at], known[at] = 1, 1 if self.bank.doors[number].is_open else 0
         self._interrupted = {}
         for grant in self._holdings.book.interrupted():
-            self._interrupted[grant.door] = machine.request_of(grant)
-        if config.version:
-            self._screen.base("welcome")
-        else:
-            self._screen.base("unready")
+            if grant.door not in seen:
+                self._interrupted[grant.door] = machine.request_of(grant)
+        self._doors = {door.number: door for door in config.doors}
+        self._list, self.boards = config.doors, boards
+        self._known, self._agree, self._resumed = known, agree, resumed
+        self._config = config
+        self._screen.base("welcome" if config.version else "unready")
+        self._perform(effects)
 
     # Acts.
 
@@ -336,8 +340,11 @@ class Doors:
         """One look at one contact, debounced."""
         level = 1 if is_open else 0
         if not self._resumed[at]:
-            self._resumed[at] = 1
+            self._agree[at] = self._agree[at] + 1 if self._known[at] == level else 1
             self._known[at] = level
+            if self._agree[at] < _AGREE:
+                return
+            self._resumed[at], self._agree[at] = 1, 0
             number = self._list[at].number
             request = self._interrupted.pop(number, None)
             if self.bank.doors[number].request is not None:

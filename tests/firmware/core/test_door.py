@@ -3,7 +3,7 @@
 from firmware.contract import records
 from firmware.core import door as d
 from firmware.core.door import Request
-from tests.firmware.core.bench import Bench, customer, loader
+from tests.firmware.core.bench import LIMITS, Bench, customer, loader
 
 
 def test_the_use_is_journalled_before_the_coil() -> None:
@@ -306,6 +306,43 @@ def test_a_door_found_open_that_nobody_had_asked_for_was_forced() -> None:
     bench.close(1, records.ABSENT)
     assert bench.said(d.ALARM) == [(1, records.FORCED, 1), (1, records.FORCED, 0)]
     assert bench.said(d.RESULT) == [(1, records.DOUBTFUL, records.ABSENT)]
+
+
+def test_a_door_keeps_its_alarms_and_its_cycle_under_another_configuration() -> None:
+    bench = Bench([1, 2, 3])
+    bench.carry_out(bench.bank.contact(1, True, bench.now))
+    bench.carry_out(bench.bank.contact(2, True, bench.now))
+    bench.start(customer(3))
+    bench.wait(130_000)
+    bench.log.clear()
+    bench.carry_out(bench.bank.configure([3, 1], LIMITS, bench.now))
+    assert bench.said(d.ALARM) == [(2, records.FORCED, 0), (2, records.AJAR, 0)]
+    bench.log.clear()
+    bench.carry_out(bench.bank.contact(1, False, bench.now))
+    assert bench.said(d.ALARM) == [(1, records.AJAR, 0), (1, records.FORCED, 0)]
+    bench.close(3, records.ABSENT)
+    assert bench.said(d.RESULT)[-1] == (3, records.COLLECTED, records.ABSENT)
+
+
+def test_a_jam_stands_until_the_door_opens_whatever_the_configuration() -> None:
+    bench = Bench([1])
+    bench.jams.add(1)
+    bench.start(customer(1))
+    bench.wait(20_000)
+    bench.jams.clear()
+    bench.carry_out(bench.bank.configure([1], LIMITS, bench.now))
+    bench.start(customer(1))
+    assert bench.said(d.ALARM) == [(1, records.JAM, 1), (1, records.JAM, 0)]
+
+
+def test_a_command_that_waited_for_a_door_that_has_gone_is_refused() -> None:
+    bench = Bench([1])
+    bench.bank.resume(1, False, customer(1), bench.now)
+    bench.carry_out(bench.bank.command(Request(1, "cmd", "00112233445566aa"), bench.now))
+    assert bench.said(d.COMMAND_DONE) == []
+    bench.carry_out(bench.bank.configure([2], LIMITS, bench.now))
+    assert bench.said(d.COMMAND_DONE) == [(1, records.REFUSED, 0)]
+    assert bench.bank.item(1, records.ABSENT, bench.now) == []
 
 
 def test_a_bounce_during_the_pulse_loses_nothing() -> None:
