@@ -43,6 +43,7 @@ def create_app(context: Context) -> FastAPI:
     )
     app.state.context = context
     app.state.stopping = False
+    app.state.background = None  # put there by whoever runs one in this process
     web.install(app)
     for subject in (health, gateways, orders, payments, lockers, audit):
         app.include_router(subject.router)

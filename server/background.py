@@ -3,8 +3,7 @@ claims them."""
 
 import logging
 import threading
-
-from sqlalchemy.exc import SQLAlchemyError
+import time
 
 from server.foundation import outbox, timers
 from server.foundation.context import Context
@@ -13,6 +12,11 @@ from server.payments import refunds
 log = logging.getLogger(__name__)
 
 _TICK_S = 0.2
+_PAUSE_S = 5.0
+"""A kind of work that failed as a whole rests this long, so that its log stays readable."""
+
+WORKS = (timers.run_due, refunds.send_due, outbox.deliver_due)
+"""What there is to do; each returns how many things it did."""
 
 
 class Background:
@@ -33,15 +37,25 @@ class Background:
         self._stop.set()
         self._thread.join(timeout=20)
 
+    @property
+    def alive(self) -> bool:
+        """False if the thread is not there: nothing lapses, is mailed or refunded. `/readyz` says so."""
+        return self._thread.is_alive()
+
     def _loop(self) -> None:
+        rests_until = dict.fromkeys(WORKS, 0.0)
         while not self._stop.wait(_TICK_S):
-            try:
-                tick(self._context)
-            except (SQLAlchemyError, OSError):
-                log.exception("the background work failed and goes on")
+            for work in WORKS:
+                if time.monotonic() < rests_until[work]:
+                    continue
+                try:
+                    work(self._context)
+                except Exception:  # without this thread there is no refund, no mail, no alarm
+                    log.exception("%s failed and is tried again", work.__module__)
+                    rests_until[work] = time.monotonic() + _PAUSE_S
 
 
 def tick(context: Context) -> int:
     """One round; returns how many things were done. The simulated way of running calls it by its own
     clock."""
-    return timers.run_due(context) + refunds.send_due(context) + outbox.deliver_due(context)
+    return sum(work(context) for work in WORKS)

@@ -48,6 +48,7 @@ def run(config: Path) -> None:
         )
     )
     background = Background(context)
+    app.state.background = background
     background.start()
     try:
         server.run()

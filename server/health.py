@@ -1,10 +1,12 @@
-"""`/healthz`: the process answers. `/readyz`: its database answers and is at the newest revision."""
+"""`/healthz`: the process answers. `/readyz`: its database answers and is at the newest revision, and its
+background thread runs."""
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 from sqlalchemy.exc import SQLAlchemyError
 
+from server.background import Background
 from server.foundation.context import Context, get_context
 from server.foundation.errors import Unavailable
 from server.foundation.migrate import is_current
@@ -20,8 +22,11 @@ def healthz() -> dict[str, str]:
 
 
 @router.get("/readyz", responses=problems(503))
-def readyz(context: Annotated[Context, Depends(get_context)]) -> dict[str, str]:
+def readyz(request: Request, context: Annotated[Context, Depends(get_context)]) -> dict[str, str]:
     """Ready to serve."""
+    background: Background | None = request.app.state.background
+    if background is not None and not background.alive:
+        raise Unavailable("timers, mails and refunds stand still: restart the server")
     try:
         current = is_current(context.store)
     except SQLAlchemyError as error:

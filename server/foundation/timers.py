@@ -10,16 +10,15 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from sqlalchemy import Index, UniqueConstraint, select
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from server.foundation.context import Context
 from server.foundation.database import Base
-from server.foundation.errors import Problem
 
 log = logging.getLogger(__name__)
 
 _RETRY = timedelta(seconds=30)
+_LONGEST_WAIT = timedelta(minutes=30)
 
 
 class Timer(Base):
@@ -72,8 +71,10 @@ def ensure_periodic(context: Context) -> None:
 
 
 def run_due(context: Context, limit: int = 100) -> int:
-    """Runs what is due, each in its own transaction; returns how many. A failing one is tried again in 30
-    s, logged."""
+    """Runs what is due, each in its own transaction; returns how many.
+
+    A failing one is logged and tried again after 30 s, then after longer waits; it holds back no other.
+    """
     with context.store.read() as session:
         due = session.scalars(
             select(Timer.id).where(Timer.due_at <= context.clock.now()).order_by(Timer.due_at).limit(limit)
@@ -83,13 +84,16 @@ def run_due(context: Context, limit: int = 100) -> int:
         try:
             with context.store.write() as session:
                 done += _run_one(session, context, timer_id)
-        except (SQLAlchemyError, Problem):
+        except Exception:  # whatever one handler raises must not hold back the others
             log.exception("timer %s failed", timer_id)
             with context.store.write() as session:
                 timer = session.get(Timer, timer_id)
                 if timer is not None:
                     timer.attempts += 1
-                    timer.due_at = context.clock.now() + _RETRY
+                    # What runs again and again (say, the watch over silence) is not put off for long.
+                    doublings = 0 if timer.kind in _PERIODS else min(timer.attempts - 1, 6)
+                    wait = min(_RETRY * 2**doublings, _LONGEST_WAIT)
+                    timer.due_at = context.clock.now() + wait
     return done
 
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.datastructures import MutableHeaders
@@ -50,14 +50,14 @@ class ProblemDocument(BaseModel):
     code: str
 
 
-def _no_nul(value: str) -> str:
-    if "\x00" in value:
-        raise ValueError("a NUL character is not allowed")
-    return value
+CONTROLS = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
+"""For a character class: every control character (PostgreSQL takes no NUL) and whatever `str.splitlines` or a
+mail's header takes for the end of a line."""
 
-
-Text = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_no_nul)]
-"""A line of text: no NUL (PostgreSQL takes none), bounded."""
+Text = Annotated[str, Field(min_length=1, max_length=200, pattern=rf"^[^{CONTROLS}]*$")]
+"""One line of text, bounded: neither control characters nor separators of lines or paragraphs."""
+Email = Annotated[str, Field(max_length=200, pattern=rf"^[^@\s{CONTROLS}]+@[^@\s{CONTROLS}]+$")]
+"""An address that a mail's header can carry; whether anybody reads it, only a mail can tell."""
 Identifier = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")]
 """An id of the site file: 1 to 32 of a-z, 0-9 and -."""
 RowId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]

@@ -5,9 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, Field
 
-from server.foundation.web import Cents, Identifier, Text, Wire
-
-Email = Annotated[str, Field(pattern=r"^[^@\s\x00]+@[^@\s\x00]+$", max_length=200)]
+from server.foundation.web import Cents, Email, Identifier, Text, Wire
 
 
 class Customer(Wire):

@@ -253,6 +253,7 @@ def order_page(
             "manager/orders.html",
             "/manager/orders",
             orders=rows,
+            mismatches=order_views.mismatches(session, language),
             more=f"?before={more}" if more else "",
         )
 
@@ -291,6 +292,7 @@ def health(
             "manager/health.html",
             "/manager/health",
             live="" if verified else LIVE,
+            mails=health_views.mails(session),
             controllers=health_views.controllers(session, language),
             gateways=health_views.gateways(session, context.clock.now(), language),
             chains=health_views.chains(session, language, verified=verified),

@@ -21,6 +21,9 @@ def pay_page(request: Request, payment: Payment, order: Order) -> Response:
     if "lang" not in request.query_params and request.cookies.get(LANGUAGE_COOKIE) not in LANGUAGES:
         language = order.locale
     title = translate(language, "Ce paiement est terminé")
+    paid = payment.state == "captured" and order.state in (states.PAID, states.REGISTERED, states.READY)
+    if paid:
+        title = translate(language, "Payé")
     if order.state in (states.REFUNDING, states.REFUNDED):
         title = translate(language, "Ce paiement est rendu")
     with get_context(request).store.read() as session:
@@ -35,6 +38,7 @@ def pay_page(request: Request, payment: Payment, order: Order) -> Response:
             amount_cents=payment.amount_cents,
             payable=payment.state in PAYABLE,
             failed=payment.state == "failed",
+            paid=paid,
             action=request.url.path,
             look=Look(words.GOOD, "check", ""),
             title=title,

@@ -8,9 +8,12 @@ from server.foundation.audit import record
 from server.foundation.context import Context
 from server.orders import paying
 from server.orders.models import Order
-from server.payments import sessions, states
+from server.payments import notices, sessions, states
 from server.payments.models import MoneyEntry, PaymentEvent
 from server.payments.provider import CAPTURED, FAILED, Event
+
+MISMATCH = "mismatch"
+"""Outcome of an event of another sum than was asked: a person must look."""
 
 
 def take(session: Session, context: Context, provider_name: str, event: Event) -> str:
@@ -59,7 +62,8 @@ def _apply(session: Session, context: Context, event: Event) -> str:
     if (event.amount_cents, event.currency) != (payment.amount_cents, payment.currency):
         details = {"told": f"{event.amount_cents} {event.currency}", "event": event.external_id}
         record(session, context, "system", "payment.mismatch", about, details)
-        return "mismatch"
+        notices.mismatch(session, context, session.get_one(Order, payment.order_id), payment, event)
+        return MISMATCH
     key = f"capture:{payment.session}"
     if session.scalar(select(MoneyEntry.id).where(MoneyEntry.key == key)) is not None:
         return "already"

@@ -19,7 +19,10 @@ log = logging.getLogger(__name__)
 
 
 def send_due(context: Context, limit: int = 20) -> int:
-    """Returns what is due; called again and again by the background thread. Returns how many went."""
+    """Returns what is due; called again and again by the background thread. Returns how many went.
+
+    One that fails holds back no other; the first failure is raised at the end.
+    """
     with context.store.read() as session:
         due = [
             (refund.id, payment.session, refund.amount_cents, refund.currency)
@@ -27,6 +30,7 @@ def send_due(context: Context, limit: int = 20) -> int:
             if (payment := sessions.of_order(session, refund.order_id)) is not None
         ]
     done = 0
+    failure: Exception | None = None
     for refund_id, name, amount_cents, currency in due:
         try:
             provider(context).refund(name, amount_cents, currency, f"refund:{refund_id}")
@@ -38,7 +42,12 @@ def send_due(context: Context, limit: int = 20) -> int:
         except Conflict:
             log.info("another process booked the refund")
             continue
+        except Exception as error:  # noqa: BLE001 - raised below, when the others have had their turn
+            failure = failure or error
+            continue
         done += 1
+    if failure is not None:
+        raise failure
     return done
 
 

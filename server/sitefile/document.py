@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from server.foundation.errors import ConfigurationError
-from server.foundation.web import Identifier, Text
+from server.foundation.web import Email, Identifier, Text
 
 Climate = Literal["ambient", "chilled", "frozen"]
 Size = Literal["S", "M", "L"]
@@ -35,7 +35,7 @@ class PlatformPart(Part):
 class PersonPart(Part):
     """`[[people]]`."""
 
-    email: Annotated[str, Field(pattern=r"^[^@\s\x00]+@[^@\s\x00]+$", max_length=200)]
+    email: Email
     name: Text
     role: Literal["manager", "producer"]
     producer: Identifier | None = None
@@ -54,7 +54,7 @@ class ProducerPart(Part):
 
     id: Identifier
     name: Text
-    email: Annotated[str, Field(pattern=r"^[^@\s\x00]+@[^@\s\x00]+$", max_length=200)]
+    email: Email
 
 
 class ProductPart(Part):

@@ -123,6 +123,8 @@ async def test_a_customer_pays_and_sees_the_order_get_ready_without_reloading(
         await page.get_by_role("link", name=re.compile("Payer")).click()
         await looked_at(page, "payment", size)
         await page.get_by_role("button", name=re.compile("Payer")).click()
+        await expect(page.locator("main")).to_have_attribute("data-payment-state", "captured")
+        await page.goto(stage.link(order["id"]))
         await expect(page.locator("main")).to_have_attribute(
             "data-order-state", re.compile("paid|registered")
         )

@@ -5,6 +5,7 @@ import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from email import message_from_bytes
+from email.header import decode_header, make_header
 from email.message import Message
 
 import pytest
@@ -13,6 +14,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from sqlalchemy import select
 
 from server.foundation import outbox
+from server.foundation.audit import AuditEntry
 from server.foundation.context import Context
 from server.foundation.outbox import OutboxMail
 from tests.server.bench import Bench
@@ -42,7 +44,7 @@ def mailbox() -> Iterator[tuple[Mailbox, str]]:
     with socket.socket() as probe:  # aiosmtpd looks for itself at the port it was given, so 0 will not do
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    controller = Controller(box, hostname="127.0.0.1", port=port)
+    controller = Controller(box, hostname="127.0.0.1", port=port, enable_SMTPUTF8=False)
     controller.start()
     yield box, f"127.0.0.1:{port}"
     controller.stop()
@@ -106,3 +108,46 @@ def test_without_a_relay_mails_wait(bench: Bench) -> None:
     assert outbox.deliver_due(with_smtp(bench, "127.0.0.1:1")) == 0
     with bench.context.store.read() as session:
         assert session.scalars(select(OutboxMail)).one().sealed is not None
+
+
+def _put(bench: Bench, *recipients: str, subject: str = "Bonjour") -> None:
+    with bench.context.store.write() as session:
+        for recipient in recipients:
+            outbox.send_mail(session, bench.context, to=recipient, subject=subject, text="…", about="order:x")
+
+
+def test_one_refused_mail_holds_back_no_other_and_is_given_up_with_a_line(
+    bench: Bench, mailbox: tuple[Mailbox, str]
+) -> None:
+    box, address = mailbox  # it does not offer SMTPUTF8
+    context = with_smtp(bench, address)
+    _put(bench, "é@example.org", "manager@example.org")
+    assert outbox.deliver_due(context) == 1
+    assert [mail["To"] for mail in box.mails] == ["manager@example.org"]
+    for _ in range(outbox.TRIES_REFUSED):
+        bench.clock.advance(hours=1)
+        assert outbox.deliver_due(context) == 0
+    with context.store.read() as session:
+        (row,) = outbox.given_up(session)
+        assert (row.recipient, row.attempts, row.sent_at) == ("é@example.org", outbox.TRIES_REFUSED, None)
+        lines = session.scalars(select(AuditEntry).where(AuditEntry.action == outbox.GIVEN_UP)).all()
+    assert [(line.subject, line.details["why"]) for line in lines] == [("order:x", "SMTPNotSupportedError")]
+    page = bench.api("GET", "/manager/health", headers=bench.login())
+    assert "é@example.org" in page.text
+
+
+def test_a_subject_of_several_lines_becomes_one(bench: Bench, mailbox: tuple[Mailbox, str]) -> None:
+    box, address = mailbox
+    _put(bench, "manager@example.org", subject="C\u2028 12\x85 prête\n")
+    assert outbox.deliver_due(with_smtp(bench, address)) == 1
+    assert str(make_header(decode_header(box.mails[0]["Subject"]))) == "C 12 prête"
+
+
+def test_a_relay_that_is_away_spends_no_try(bench: Bench) -> None:
+    _put(bench, "manager@example.org")
+    away = with_smtp(bench, "127.0.0.1:1")
+    for _ in range(outbox.TRIES_REFUSED + 1):
+        assert outbox.deliver_due(away) == 0
+        bench.clock.advance(hours=1)
+    with bench.context.store.read() as session:
+        assert session.scalars(select(OutboxMail)).one().attempts == 0

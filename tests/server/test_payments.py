@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from server.background import tick
+from server.foundation.outbox import OutboxMail
 from server.payments.models import MoneyEntry
 from tests.server.bench import Bench
 
@@ -90,6 +91,13 @@ def test_another_amount_buys_nothing_and_is_noted(bench: Bench) -> None:
     assert bench.state(order["id"])["state"] == "held"
     lines = bench.api("GET", "/api/v1/audit", headers=bench.login()).json()["items"]
     assert any(line["action"] == "payment.mismatch" for line in lines)
+    page = bench.api("GET", "/manager/orders", headers=bench.login()).text
+    assert f'data-mismatch="{order["id"]}"' in page
+    assert "0,01" in page
+    assert "6,30" in page
+    with bench.context.store.read() as session:
+        (mail,) = session.scalars(select(OutboxMail)).all()
+        assert mail.recipient == "manager@example.org"
 
 
 def test_paid_after_the_hold_gets_doors_that_are_still_free(bench: Bench) -> None:
@@ -137,7 +145,10 @@ def test_the_test_page_pays_through_the_same_webhook(bench: Bench) -> None:
     assert bench.api("GET", path).status_code == 200
     answer = bench.api("POST", path, data={"outcome": "pay"})
     assert answer.status_code == 303
-    assert "/o/" + order["id"] in answer.headers["location"]
+    assert answer.headers["location"] == path
+    after = bench.api("GET", path)
+    assert "Payé" in after.text
+    assert f"/o/{order['id']}" not in after.text  # the shop knows this address, and the link shows the code
     assert bench.state(order["id"])["state"] == "paid"
     assert bench.api("POST", path, data={"outcome": "pay"}).status_code == 409
 

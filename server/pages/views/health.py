@@ -1,4 +1,4 @@
-"""Health of devices: controllers, gateways, chained registers."""
+"""Health of the platform: mails given up, controllers, gateways, chained registers."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from server.foundation import audit
+from server.foundation import audit, outbox
 from server.gateways.models import DeadLetter, Gateway
 from server.locales import translate
 from server.lockers.models import Controller, Site
+from server.orders.models import Order
 from server.pages import words
 from server.pages.formats import age
 from server.pages.words import Look
@@ -65,6 +66,29 @@ class ChainRow:
     """`yes`, `no`, or `unknown` while nobody has recomputed it."""
     look: Look
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class MailRow:
+    """A mail that was given up."""
+
+    id: int
+    recipient: str
+    about: str
+    why: str
+    asked_at: datetime
+
+
+def mails(session: Session) -> list[MailRow]:
+    """Mails that nobody took, with what they were about: an order by its reference, else the audit's word."""
+    rows = []
+    for mail in outbox.given_up(session):
+        line = session.get_one(audit.AuditEntry, mail.audit_id)
+        kind, _, name = line.subject.partition(":")
+        order = session.get(Order, name) if kind == "order" else None
+        about = order.reference if order is not None else line.subject
+        rows.append(MailRow(mail.audit_id, mail.recipient, about, mail.failure, line.at))
+    return rows
 
 
 def _versions(applied: int, wanted: int, language: str) -> Look:

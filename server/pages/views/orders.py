@@ -13,8 +13,11 @@ from server.orders.models import Claim, Order
 from server.pages import words
 from server.pages.formats import money, period
 from server.pages.words import Look
+from server.payments.events import MISMATCH
+from server.payments.models import Payment, PaymentEvent
 
 PAGE = 50
+MISMATCHES_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,39 @@ class OrderRow:
     state: str
     look: Look
     refundable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MismatchRow:
+    """A payment of another sum than was asked: nothing was done with it, and a person must look."""
+
+    order: str
+    reference: str
+    asked: str
+    told: str
+    received_at: datetime
+
+
+def mismatches(session: Session, language: str) -> list[MismatchRow]:
+    """The last payments of another sum, newest first."""
+    found = session.execute(
+        select(PaymentEvent, Payment, Order)
+        .join(Payment, Payment.session == PaymentEvent.session)
+        .join(Order, Order.id == Payment.order_id)
+        .where(PaymentEvent.outcome == MISMATCH)
+        .order_by(PaymentEvent.received_at.desc())
+        .limit(MISMATCHES_SHOWN)
+    ).all()
+    return [
+        MismatchRow(
+            order=order.id,
+            reference=order.reference,
+            asked=money(payment.amount_cents, payment.currency, language),
+            told=money(event.amount_cents, event.currency, language),
+            received_at=event.received_at,
+        )
+        for event, payment, order in found
+    ]
 
 
 def rows(session: Session, language: str, before: str = "") -> tuple[list[OrderRow], str]:
