@@ -80,7 +80,7 @@ class Folder(Files):
         """The content, empty if there is none."""
         return self._files.get(name, b"")
 
-    def write(self, name: str, content: bytes | bytearray) -> bool:
+    def write(self, name: str, content: bytes | bytearray | memoryview) -> bool:
         """Replace the content."""
         self._files[name] = bytes(content)
         return True

@@ -183,7 +183,8 @@ class Running:
         for task in self._tasks:
             task.cancel()
         pending = asyncio.all_tasks(self.timeline.loop)
-        self.timeline.loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
+        if pending:
+            self.timeline.loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
         self.office.close()
 
 
@@ -207,7 +208,7 @@ def tell(seed: int, file: Path, wall: str, also: Callable[[str], None], day_s: f
     RejectedError, or whatever ended a part of the system.
     """
     started = time.monotonic()
-    site_file, controller = _read(file, wall)
+    site_file, controller = read(file, wall)
     timeline = Timeline(seed)
     with ExitStack() as stack:
         stack.callback(timeline.loop.close)
@@ -223,7 +224,8 @@ def tell(seed: int, file: Path, wall: str, also: Callable[[str], None], day_s: f
     return Day(diary.digest, diary.lines, checks, time.monotonic() - started, counts)
 
 
-def _read(file: Path, wall: str) -> tuple[SiteFile, ControllerPlan]:
+def read(file: Path, wall: str) -> tuple[SiteFile, ControllerPlan]:
+    """One wall of a site file, as the server and the world know it. Raises SiteError."""
     try:
         site_file = only(document.read(file), wall)
         controller = next(each for each in plan.read(file) if each.id == wall)
