@@ -27,19 +27,15 @@ def read(message: dict[str, object]) -> Hello:
     events, readings = _held(message, "ev"), _held(message, "rd")
     hello = Hello(
         epoch=epoch,
-        boot=records.integer(message, "b"),
-        uptime_ms=records.integer(message, "u"),
-        connects=records.integer(message, "cc"),
+        boot=records.count(message, "b"),
+        uptime_ms=records.count(message, "u"),
+        connects=records.count(message, "cc"),
         first=(events[0], readings[0]),
         last=(events[1], readings[1]),
         config=records.integer(message, "cfg"),
         grants=records.integer(message, "gr"),
     )
-    if (
-        len(epoch) != 8
-        or hello.boot < 1
-        or min(hello.uptime_ms, hello.connects, hello.config, hello.grants) < 0
-    ):
+    if len(epoch) != 8 or hello.boot < 1 or min(hello.config, hello.grants) < 0:
         raise ContractError("field")
     return hello
 

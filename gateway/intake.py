@@ -124,9 +124,14 @@ class Intake:
         if verdict is Verdict.NEXT:
             if reason:
                 self._put_aside(arrival, reason)
+            if reason and key[2] == records.READINGS:
+                # The history is judged on a prefix without holes: what is missing from it must be said.
+                self._close(key, last, boot, _int(message, "u"), arrival.at, reason)
+                effects.upstream = True
             else:
-                self._store(arrival, message, effects)
-            self._move(key, Cursor(boot, last), arrival.at)
+                if not reason:
+                    self._store(arrival, message, effects)
+                self._move(key, Cursor(boot, last), arrival.at)
         cursor = self._cursor(key)
         effects.acknowledge(arrival.device, key[1], key[2], cursor.boot or boot, cursor.seq)
 
@@ -137,6 +142,8 @@ class Intake:
         if not 1 <= first <= records.integer(message, "n"):
             raise ContractError("field")
         if self._clock.trusted(now) and records.integer(message, "t") > now.unix_s + FUTURE_S:
+            raise ContractError("future")
+        if self._clock.trusted(now) and records.is_ahead(message, now.unix_s):
             raise ContractError("future")
         return first
 
@@ -160,8 +167,12 @@ class Intake:
             return Lane.LIVE if arrival.at.wall_ms - at * 1000 < lanes.FRESH_MS else Lane.BACKFILL
         return Lane.BACKFILL
 
-    def _close(self, key: Key, upto: int, boot: int, uptime_ms: int, now: Moment) -> None:
-        """A gap record on the device's behalf: it holds nothing of that range any more (R-45)."""
+    def _close(
+        self, key: Key, upto: int, boot: int, uptime_ms: int, now: Moment, reason: str = "gateway"
+    ) -> None:
+        """A gap record on the device's behalf: it holds nothing of that range any more, or nothing that can
+        be read (R-45).
+        """
         device, epoch, lane = key
         trusted = self._clock.trusted(now)
         gap: dict[str, object] = {
@@ -175,7 +186,7 @@ class Intake:
             "q": self._clock.quality(now),
             "k": "gap",
             "f": self._cursor(key).seq + 1,
-            "r": "gateway",
+            "r": reason,
         }
         lanes.add(
             self._database, Lane.EVENTS if lane == records.EVENTS else Lane.LIVE, device, now.wall_ms, gap
@@ -217,15 +228,19 @@ class Intake:
 
     def _put_aside(self, arrival: Arrival, reason: str) -> None:
         self._tally.add(arrival.device, reason)
+        self.keep(arrival.device, arrival.payload, reason, arrival.at)
+
+    def keep(self, device: str, payload: bytes, reason: str, now: Moment) -> None:
+        """Keep what was put aside, for a person to look at: the newest MAX_ASIDE of all."""
         self._database.execute(
             "INSERT INTO aside (at_ms, device, reason, payload) VALUES (?, ?, ?, ?)",
-            (arrival.at.wall_ms, arrival.device, reason, arrival.payload),
+            (now.wall_ms, device, reason, payload),
         )
         self._database.execute("DELETE FROM aside WHERE id <= (SELECT max(id) FROM aside) - ?", (MAX_ASIDE,))
 
 
 def _presence(message: dict[str, object]) -> Presence:
-    said = Presence(records.text(message, "s"), records.integer(message, "b"), records.integer(message, "cc"))
+    said = Presence(records.text(message, "s"), records.count(message, "b"), records.count(message, "cc"))
     if said.word not in WORDS:
         raise ContractError("field")
     return said
@@ -236,7 +251,7 @@ def _numbers(device: str, message: dict[str, object], ranged: bool) -> tuple[Key
     ContractError.
     """
     epoch, lane = records.text(message, "e"), records.integer(message, "l")
-    boot, last = records.integer(message, "b"), records.integer(message, "n")
+    boot, last = records.count(message, "b"), records.count(message, "n")
     if len(epoch) != 8 or lane not in records.LANES or boot < 1 or last < 1:
         raise ContractError("field")
     return (device, epoch, lane), boot, records.first_seq(message) if ranged else last, last
@@ -244,4 +259,4 @@ def _numbers(device: str, message: dict[str, object], ranged: bool) -> tuple[Key
 
 def _int(message: dict[str, object], key: str) -> int:
     value = message.get(key)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else 0
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 53 else 0

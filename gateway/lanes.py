@@ -160,13 +160,13 @@ def _now_of(database: sqlite3.Connection, lane: Lane, acked: int) -> int:
     return int(row[0] or 0)
 
 
-def replace(database: sqlite3.Connection, lane: Lane, seq: int, record: dict[str, object]) -> None:
-    """Put a small note of the gateway's own in place of a record that the server can't take, under the same
-    number.
-    """
+def replace(
+    database: sqlite3.Connection, lane: Lane, seq: int, device: str, record: dict[str, object]
+) -> None:
+    """Put a small record of `device` in place of one that the server can't take, under the same number."""
     database.execute(
-        "UPDATE out SET device = 'gw', record = ? WHERE lane = ? AND seq = ?",
-        (json.dumps(record, separators=(",", ":")), lane, seq),
+        "UPDATE out SET device = ?, record = ? WHERE lane = ? AND seq = ?",
+        (device, json.dumps(record, separators=(",", ":")), lane, seq),
     )
 
 

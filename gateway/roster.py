@@ -9,6 +9,8 @@ from gateway import lanes
 from gateway.moment import Moment
 from gateway.presence import LOST, ONLINE, Heard, Presence, after, hear
 
+MAX_ONLINE = 512
+"""Devices named in one poll, as many as the server reads (docs/interfaces.md section 2)."""
 CONFIRM_MS = 60_000
 """After a new broker connection: how long a device may stay silent before it counts as lost."""
 
@@ -95,7 +97,7 @@ class Roster:
         return self._presences.get(device) if device in self._confirmed else None
 
     def online(self, now: Moment) -> list[tuple[str, int, int]]:
-        """(device, boot, uptime in ms) of everybody who can be reached now."""
+        """(device, boot, uptime in ms) of everybody who can be reached now, MAX_ONLINE at most."""
         found = []
         for device in sorted(self._confirmed):
             presence = self._presences.get(device)
@@ -104,7 +106,7 @@ class Roster:
             uptime = self.uptime_ms(device, presence.boot, now)
             if uptime is not None:
                 found.append((device, presence.boot, uptime))
-        return found
+        return found[:MAX_ONLINE]
 
     def reset(self, device: str) -> None:
         """A device whose journal is new counts its boots anew: forget which session was the newest."""

@@ -4,6 +4,7 @@ The caller (the writer thread, a test, the simulation) opens a transaction, call
 carries out the effects.
 """
 
+import json
 import sqlite3
 from collections.abc import Callable
 
@@ -138,9 +139,21 @@ class Site:
             lanes.renumber(self.database, self._random_hex(16))
 
     def unacceptable(self, lane: Lane, row: lanes.Row, code: str, now: Moment) -> None:
-        """The server can't take a record by itself: a note stands in its place, so that the lane goes on."""
+        """The server can't take a record by itself: it is kept aside, and what stands in its place lets the
+        lane go on: a gap record for readings, whose history has no holes, else a note of the gateway's own.
+        """
+        record: dict[str, object] = json.loads(row.record)
+        if row.device == topics.GATEWAY and record.get("k") == "aside":
+            return  # not even our own note is taken: no record was to blame, and no other is given up
+        self.intake.keep(row.device, row.record.encode(), code, now)
+        if record.get("k") == "r":
+            gap = {key: record[key] for key in ("v", "e", "l", "b", "n", "u")}
+            gap |= {"t": now.unix_s if self.clock.trusted(now) else 0, "q": self.clock.quality(now)}
+            gap |= {"k": "gap", "f": record["n"], "r": code}
+            lanes.replace(self.database, lane, row.seq, row.device, gap)
+            return
         note: dict[str, object] = {"v": 1, "k": "aside", "d": row.device, "r": code, "x": 1, "t": now.unix_s}
-        lanes.replace(self.database, lane, row.seq, note)
+        lanes.replace(self.database, lane, row.seq, topics.GATEWAY, note)
 
     def revoked(self) -> list[str]:
         """Devices whose access was taken away."""

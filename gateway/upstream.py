@@ -13,10 +13,14 @@ from gateway.moment import Moment
 from gateway.pace import Pace
 from gateway.server import ExpectedError, Receipt, Server, ServerError, TooLargeError, UnacceptableError
 from gateway.site import Site
+from gateway.suspicion import FAULT, Suspicion
 from gateway.writer import Writer
 
 IDLE_S = 1.0
 """How often it looks without being woken."""
+
+_WORDS: dict[type[ServerError], str] = {TooLargeError: "toolarge", UnacceptableError: "unacceptable"}
+"""Why a record was replaced by a note; any other reason is `fault`."""
 
 log = logging.getLogger("gateway.upstream")
 
@@ -35,6 +39,7 @@ class Upstream:
         self._backoff = backoff
         self._now = now
         self._pace = Pace()
+        self._suspicion = Suspicion()
         self._woken = threading.Event()
         self.reached: Callable[[], None] = _nobody
         """Called when the server was out of reach and no longer is."""
@@ -108,7 +113,11 @@ class Upstream:
             self._reached()
             self._smaller(lane, rows, error)
         except ServerError as error:
-            self._failed(error)
+            if error.status == FAULT and self._is_to_blame(epoch, lane, rows):
+                self._reached()
+                self._smaller(lane, rows, error)
+            else:
+                self._failed(error)
         else:
             self._reached()
             self._accept(lane, receipt, sent)
@@ -129,6 +138,21 @@ class Upstream:
         self._pace.wished(lane, receipt.max_batch, receipt.min_ms, time.monotonic())
         self._backoff.good(time.monotonic())
 
+    def _is_to_blame(self, epoch: str, lane: Lane, rows: list[Row]) -> bool:
+        """Whether the server fails at these rows alone: it has done so before, and takes a batch without
+        any.
+        """
+        if not self._suspicion.failed(lane, rows[0].seq, len(rows)):
+            return False
+        try:
+            self._server.batch(epoch, lane, [])
+        except ServerError as error:
+            log.warning("server fails at an empty batch too", extra={"lane": lane.name, "error": str(error)})
+            self._suspicion.innocent()
+            return False
+        self._suspicion.guilty(lane, len(rows))
+        return True
+
     def _smaller(self, lane: Lane, rows: list[Row], error: ServerError) -> None:
         log.warning(
             "server can't take the batch",
@@ -137,7 +161,7 @@ class Upstream:
         while self._pace.limit(lane) > len(rows):
             self._pace.halve(lane)
         if not self._pace.halve(lane):
-            code = "toolarge" if isinstance(error, TooLargeError) else "unacceptable"
+            code = _WORDS.get(type(error), "fault")
             self._site.tally.add(rows[0].device, code)
             self._writer.call(lambda _e: self._site.unacceptable(lane, rows[0], code, self._now()))
             self._pace.pause(self._backoff.bad(), time.monotonic())

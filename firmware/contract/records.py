@@ -18,6 +18,9 @@ READINGS = 1
 LANES = (EVENTS, READINGS)
 WINDOW = 32
 """Records published ahead of the last acknowledgement, a lane (R-44)."""
+AHEAD_S = 300
+"""Seconds by which a period of readings may end after the receiver's own present (R-49)."""
+MAX_PERIOD_S = 86_400
 
 UNKNOWN, FLOOR, RTC, DISCIPLINED = 0, 1, 2, 3
 """Quality of a time: none; the last persisted floor; the battery clock; the battery clock set by the
@@ -60,7 +63,7 @@ DONE, FAILED, LATE, OTHER_BOOT, DUPLICATE, BAD_SEAL, MALFORMED, RETAINED = (
 GOOD, SILENT, CRC, POWER_ON, SHORTED, OUT_OF_RANGE, STUCK = 0, 1, 2, 3, 4, 5, 6
 
 # Local alarms.
-WARM, COLD, PROBE, NO_DATA, JAM, FORCED, AJAR, POWER, WRONG_CODES = (
+WARM, COLD, PROBE, NO_DATA, JAM, FORCED, AJAR, POWER, WRONG_CODES, FLASH = (
     "warm",
     "cold",
     "probe",
@@ -70,6 +73,7 @@ WARM, COLD, PROBE, NO_DATA, JAM, FORCED, AJAR, POWER, WRONG_CODES = (
     "ajar",
     "power",
     "wrongcodes",
+    "flash",
 )
 
 _INT = (int,)
@@ -158,6 +162,23 @@ def integer(message: dict[str, object], key: str) -> int:
     return value
 
 
+def count(message: dict[str, object], key: str) -> int:
+    """The number under `key` that counts something: 0 to 2**53 - 1, what every JSON reader holds exactly
+    (R-41); raises ContractError("field").
+    """
+    value = integer(message, key)
+    if not 0 <= value < 1 << 53:
+        raise ContractError("field")
+    return value
+
+
+def _moment(message: dict[str, object], key: str) -> int:
+    value = integer(message, key)
+    if not 0 <= value < 1 << 32:
+        raise ContractError("field")
+    return value
+
+
 def text(message: dict[str, object], key: str) -> str:
     """The string under `key`, at most 64 characters; raises ContractError("field")."""
     value = message.get(key)
@@ -192,7 +213,8 @@ def check(message: dict[str, object]) -> None:
     """Refuses what is not a record of a known kind with its fields: ContractError("kind") or ("field")
     (R-41).
 
-    Unknown extra keys are refused too: a record means one thing.
+    Unknown extra keys are refused too: a record means one thing. Moments are Unix seconds below 2**32, a
+    period of readings is 1 s to a day.
     """
     if not _REQUIRED:
         _OPTIONAL.update(optional())
@@ -202,9 +224,10 @@ def check(message: dict[str, object]) -> None:
     kind = text(message, "k")
     if kind not in _REQUIRED:
         raise ContractError("kind")
-    lane, seq = integer(message, "l"), integer(message, "n")
-    if lane not in LANES or seq < 1 or integer(message, "b") < 1 or integer(message, "u") < 0:
+    if integer(message, "l") not in LANES or count(message, "n") < 1 or count(message, "b") < 1:
         raise ContractError("field")
+    count(message, "u")
+    _moment(message, "t")
     epoch = text(message, "e")
     if len(epoch) != 8:
         raise ContractError("field")
@@ -219,7 +242,13 @@ def check(message: dict[str, object]) -> None:
             raise ContractError("field")
         _check(message, key, may[key])
     if kind == "r":
+        _moment(message, "p0")
+        if not 1 <= integer(message, "s") <= MAX_PERIOD_S:
+            raise ContractError("field")
         check_rows(message["z"])
+    elif kind == "boot":
+        _moment(message, "m0")
+        _moment(message, "m1")
 
 
 def check_rows(rows: object) -> None:
@@ -246,6 +275,16 @@ def first_seq(message: dict[str, object]) -> int:
     if message.get("k") == "gap":
         return integer(message, "f")
     return integer(message, "n")
+
+
+def is_ahead(message: dict[str, object], now_s: int) -> bool:
+    """True for a checked readings record whose period ends more than AHEAD_S after `now_s`, a trusted
+    present in Unix seconds (R-49).
+    """
+    if message.get("k") != "r":
+        return False
+    begun = integer(message, "p0")
+    return begun > 0 and begun + integer(message, "s") > now_s + AHEAD_S
 
 
 def hello(

@@ -89,6 +89,20 @@ def expected_rise(rises: Sequence[int], at: int) -> bool:
     return all(abs(step - period) <= slack for step in steps) and abs(at - rises[-1] - period) <= slack
 
 
+def set_back(watch: Watch, now: int) -> Watch:
+    """The watch after its clock was set back to `now`: what it remembers of a future that did not come would
+    make it deaf to everything until then. A run that goes on is reckoned from `now` at the latest.
+    """
+    return replace(
+        watch,
+        seen=min(watch.seen, now),
+        warm_since=min(watch.warm_since, now),
+        over_since=min(watch.over_since, now),
+        breach_since=min(watch.breach_since, now),
+        rises=tuple(rise for rise in watch.rises if rise <= now),
+    )
+
+
 def judge(watch: Watch, points: Sequence[Point], limits: Limits) -> tuple[Watch, tuple[Finding, ...]]:
     """The watch after one minute of a zone's probes, and what it found. Late or repeated minutes change
     nothing.

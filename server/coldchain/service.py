@@ -16,7 +16,7 @@ from server.alarms import rules
 from server.alarms import service as alarms
 from server.alarms.models import Alarm
 from server.alarms.rules import Change, Subject
-from server.coldchain.judge import Finding, Limits, Watch, judge, silence
+from server.coldchain.judge import Finding, Limits, Watch, judge, set_back, silence
 from server.coldchain.models import Excursion, ZoneWatch
 from server.foundation.audit import record as audit
 from server.foundation.clock import from_unix
@@ -69,11 +69,15 @@ def on_readings(
     """Handler of `r` records, after the ledger has them."""
     if device is None:
         return
+    now = int(context.clock.now().timestamp())
     for zone in zones_by_key(session, device.id).values():
         points = points_of(record, zone.key)
         if points:
             row = _row(session, zone, LIVE)
-            watch, found = judge(watch_of(row), points, limits_of(zone))
+            before = watch_of(row)
+            if before.seen > now + points[0].length:
+                before = set_back(before, min(now, points[0].at))
+            watch, found = judge(before, points, limits_of(zone))
             row.watch = asdict(watch)
             for finding in _without_passed_holes(found):
                 _act(session, context, zone, finding, watch)
@@ -113,6 +117,9 @@ def advance_history(session: Session, context: Context, device: Controller) -> N
             if not points:
                 continue
             before = watch_of(cursor)
+            if before.seen > points[0].at + 2 * points[0].length:
+                # In the order of their numbers a period lies before one that is judged: a clock was set back.
+                before = set_back(before, points[0].at)
             watch, found = judge(before, points, limits_of(zone))
             cursor.watch = asdict(watch)
             for finding in found:
@@ -270,8 +277,12 @@ def check_silence(session: Session, context: Context, _subject: str = "") -> Non
         if row is None or not zone.probes:
             continue
         period = int(session.get_one(Controller, zone.controller_id).setup.get("period_s", 60))
-        watch, found = silence(watch_of(row), now - period - TRANSPORT_S, limits_of(zone))
-        if found:
+        before = watch_of(row)
+        ahead = before.seen > now + period
+        if ahead:
+            before = set_back(before, now)
+        watch, found = silence(before, now - period - TRANSPORT_S, limits_of(zone))
+        if found or ahead:
             row.watch = asdict(watch)
             for finding in found:
                 _act(session, context, zone, finding, watch)

@@ -21,6 +21,7 @@ from server.gateways import feed, intake, presence, snapshot
 from server.gateways.bell import Listener
 from server.gateways.models import Gateway
 from server.gateways.schemas import Batch, BatchAnswer, Change, Changes
+from server.lockers import hearing
 
 router = APIRouter(prefix="/v1/gateway", tags=["gateways"])
 
@@ -112,6 +113,7 @@ def _note(context: Context, site_id: str, online: list[presence.Online]) -> None
         if gateway is not None:
             gateway.heard_at = now
         presence.note(session, site_id, online, now)
+    hearing.mark(context.clock, {entry.device for entry in online}, now)
 
 
 @router.get("/changes", responses=problems(401, 410), response_model_exclude_none=True)
@@ -122,7 +124,7 @@ async def get_changes(
     since: Annotated[int, Query(ge=0, lt=1 << 53)],
     epoch: Annotated[str, Query(max_length=32)],
     wait: Annotated[int, Query(ge=0, le=55)] = 0,
-    online: Annotated[list[str], Query(max_length=64)] = [],  # noqa: B006 - FastAPI copies it
+    online: Annotated[list[str], Query(max_length=presence.MAX_ONLINE)] = [],  # noqa: B006 - FastAPI copies it
 ) -> Changes:
     """What changed after `since`; waits up to `wait` seconds, holding neither thread nor database, if
     nothing did."""

@@ -33,6 +33,19 @@ MAX_BATCH = 100
 """Asked of gateways: a batch holds the one writer for a fifth of a second, and a click on a door waits
 behind it."""
 _MAX_BODY = 4000
+_DATA_ERRORS = (
+    Problem,
+    SQLAlchemyError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    OSError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""What the content of a record can raise in a handler: numbers too large for a date or a column are among
+the arithmetic and operating system errors."""
 
 
 class _UnreadableError(Exception):
@@ -85,20 +98,10 @@ def _take_one(
     devices: dict[str, Controller],
     now: datetime,
 ) -> Rejected | None:
-    try:
-        with session.begin_nested():
-            _store(session, context, site_id, batch.lane, item, devices, now)
-    except OperationalError:
-        raise
-    except _UnreadableError as error:
-        code, detail = error.code, error.detail
-    except ContractError as error:
-        code, detail = error.reason, "the record breaks the contract"
-    except (Problem, SQLAlchemyError, ValueError, TypeError, LookupError) as error:
-        log.exception("item %s of %s/%s was not taken", item.seq, site_id, batch.lane)
-        code, detail = "handler", type(error).__name__
-    else:
+    refusal = _try(session, context, site_id, batch.lane, item, devices, now)
+    if refusal is None:
         return None
+    code, detail = refusal
     session.add(
         DeadLetter(
             site_id=site_id,
@@ -113,7 +116,47 @@ def _take_one(
         )
     )
     session.flush()
+    gap = _gap_instead(item, code)
+    if gap is not None:
+        _try(session, context, site_id, batch.lane, gap, devices, now)
     return Rejected(seq=item.seq, code=code, detail=detail)
+
+
+def _try(
+    session: Session,
+    context: Context,
+    site_id: str,
+    lane: str,
+    item: BatchItem,
+    devices: dict[str, Controller],
+    now: datetime,
+) -> tuple[str, str] | None:
+    """Stores an item whole or not at all: None, or the code and the words of why not. Whatever is in a
+    record, it must not stop the lane; only a database that can't be written does (OperationalError)."""
+    try:
+        with session.begin_nested():
+            _store(session, context, site_id, lane, item, devices, now)
+    except OperationalError:
+        raise
+    except _UnreadableError as error:
+        return error.code, error.detail
+    except ContractError as error:
+        return error.reason, "the record breaks the contract"
+    except _DATA_ERRORS as error:
+        log.exception("item %s of %s/%s was not taken", item.seq, site_id, lane)
+        return "handler", type(error).__name__
+    return None
+
+
+def _gap_instead(item: BatchItem, code: str) -> BatchItem | None:
+    """The gap record that stands for readings put aside: the history is judged on a prefix without holes."""
+    record = item.record
+    if record.get("k") != "r":
+        return None
+    gap = {key: record.get(key) for key in ("v", "e", "l", "b", "n", "u")}
+    return item.model_copy(
+        update={"record": {**gap, "t": 0, "q": 0, "k": "gap", "f": record.get("n"), "r": code}}
+    )
 
 
 def _store(
@@ -151,6 +194,7 @@ def _store(
         raise ContractError("version")
     records.check(record)
     at = _time(record, received, now)
+    _refuse_ahead(record, received, now)
     if not _is_new(session, device, record, at, now):
         return
     _heard(device, record, now)
@@ -180,6 +224,11 @@ def _time(record: dict[str, Any], received: datetime, now: datetime) -> datetime
     if at > max(now, received) + FUTURE:
         raise _UnreadableError("future", "dated more than a day ahead")
     return at
+
+
+def _refuse_ahead(record: dict[str, Any], received: datetime, now: datetime) -> None:
+    if records.is_ahead(record, int(max(now, received).timestamp())):
+        raise _UnreadableError("future", f"readings of more than {records.AHEAD_S} s ahead")
 
 
 def _is_new(

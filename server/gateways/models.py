@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.foundation.database import Base
@@ -75,6 +75,19 @@ class DeadLetter(Base):
     detail: Mapped[str]
     body: Mapped[str]
     received_at: Mapped[datetime]
+
+
+class BootClock(Base):
+    """What a gateway may claim of a controller's uptime in one boot: its first claim, and the time that has
+    passed here since (`server.gateways.presence.credible`)."""
+
+    __tablename__ = "boot_clocks"
+
+    controller_id: Mapped[str] = mapped_column(ForeignKey("controllers.id"), primary_key=True)
+    boot: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    first_ms: Mapped[int] = mapped_column(BigInteger)
+    passed_ms: Mapped[int] = mapped_column(BigInteger)
+    at: Mapped[datetime]
 
 
 class FeedItem(Base):

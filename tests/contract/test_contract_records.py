@@ -111,6 +111,29 @@ def test_r41_unknown_kinds_and_impossible_numbers_are_refused() -> None:
         assert _reason(dict(good, **{key: value})) == "field", key
 
 
+def test_r41_numbers_nobody_can_count_to_are_refused() -> None:
+    for key in ("b", "n", "u"):
+        assert _reason(_record("door", d=3, s=1, x=0) | {key: (1 << 53) - 1}) == "", key
+        for value in (1 << 53, 1 << 62, -1):
+            assert _reason(_record("door", d=3, s=1, x=0) | {key: value}) == "field", (key, value)
+    for value in (1 << 32, 1 << 62, -1):
+        assert _reason(_record("door", d=3, s=1, x=0) | {"t": value}) == "field", value
+        assert _reason(_record("r", p0=value, s=60, z=[])) == "field", value
+        assert _reason(_record("boot", c="power", fw="0", pe=1, pr=1, m0=value, m1=0)) == "field", value
+        assert _reason(_record("boot", c="power", fw="0", pe=1, pr=1, m0=0, m1=value)) == "field", value
+    for value in (0, -1, 86_401, 1 << 62):
+        assert _reason(_record("r", p0=0, s=value, z=[])) == "field", value
+    assert _reason(_record("r", p0=(1 << 32) - 1, s=86_400, z=[])) == ""
+
+
+def test_r49_a_period_that_has_not_been_is_ahead() -> None:
+    now = 1_790_000_000
+    assert not records.is_ahead(_record("r", p0=now - 60 + records.AHEAD_S, s=60, z=[]), now)
+    assert records.is_ahead(_record("r", p0=now - 59 + records.AHEAD_S, s=60, z=[]), now)
+    assert not records.is_ahead(_record("r", p0=0, s=86_400, z=[]), now), "a period without a time is none"
+    assert not records.is_ahead(_record("door", d=3, s=1, x=0, t=now + 7200), now)
+
+
 def test_r41_rows_of_another_shape_are_refused() -> None:
     row: list[object] = ["chilled", 0, 300, 310, 330, 12, 0]
     longer = list(row)

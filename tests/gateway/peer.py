@@ -48,6 +48,8 @@ class Peer:
         self.online: list[str] = []
         self.refuses: Callable[[dict[str, Any]], bool] = lambda _item: False
         """Items for which a batch is refused as too large."""
+        self.fails: Callable[[list[dict[str, Any]]], bool] = lambda _items: False
+        """Batches at which this server fails with 500."""
         self.unauthorised = 0
         self.errors: list[str] = []
         """Requests that are not what the contract has."""
@@ -149,7 +151,11 @@ class Peer:
             key = (batch["epoch"], batch["lane"])
             stream = self.streams.setdefault(key, [])
             numbers = [item["seq"] for item in batch["items"]]
-            assert numbers == list(range(numbers[0], numbers[0] + len(numbers))), numbers
+            assert not numbers or numbers == list(range(numbers[0], numbers[-1] + 1)), numbers
+            if self.fails(batch["items"]):
+                return 500, {"title": "fault"}, {}
+            if not numbers:
+                return 200, self._receipt(len(stream)), {}
             self.batches.append((*key, numbers[0], numbers[-1]))
             if any(self.refuses(item) for item in batch["items"]):
                 return 413, {"title": "too large"}, {}
@@ -159,9 +165,12 @@ class Peer:
                 if item["seq"] == len(stream) + 1:
                     stream.append(item)
             self.changed.notify_all()
-            pace = schemas.Pace(max_batch=500, min_ms=0)
-            answer = schemas.BatchAnswer(upto=len(stream), rejected=[], now_ms=self.now_ms(), pace=pace)
-            return 200, answer.model_dump(mode="json"), {}
+            return 200, self._receipt(len(stream)), {}
+
+    def _receipt(self, upto: int) -> dict[str, Any]:
+        pace = schemas.Pace(max_batch=500, min_ms=0)
+        answer = schemas.BatchAnswer(upto=upto, rejected=[], now_ms=self.now_ms(), pace=pace)
+        return answer.model_dump(mode="json")
 
     def give_changes(self, query: list[tuple[str, str]]) -> tuple[int, Any, dict[str, str]]:
         """GET /v1/gateway/changes."""

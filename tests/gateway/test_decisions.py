@@ -17,6 +17,7 @@ from gateway.moment import Moment
 from gateway.pace import BACKFILL_LARGEST, LARGEST, Pace
 from gateway.presence import LOST, OFF, ONLINE, Heard, Presence, after, hear
 from gateway.quota import Quotas, Rate
+from gateway.suspicion import TRIES, Suspicion
 from gateway.tally import MAX_KEYS, OTHERS, Tally
 
 
@@ -278,3 +279,25 @@ def test_counts_are_bounded_whatever_names_come() -> None:
     assert tally.refused_since("device-3", 3)
     assert not tally.refused_since("device-3", 4)
     assert not tally.refused_since("device-unknown", 0)
+
+
+def test_a_record_is_suspected_only_after_equal_failures_of_equal_rows() -> None:
+    suspicion = Suspicion()
+    asked = [suspicion.failed(Lane.LIVE, 7, 100) for _ in range(TRIES)]
+    assert asked == [False] * (TRIES - 1) + [True]
+    suspicion.guilty(Lane.LIVE, 100)
+    assert suspicion.failed(Lane.LIVE, 7, 50), "a lane found guilty is halved at once"
+    suspicion.guilty(Lane.LIVE, 50)
+    assert [suspicion.failed(Lane.LIVE, 7, 1) for _ in range(TRIES)] == asked, (
+        "the last row has all its tries"
+    )
+    suspicion.guilty(Lane.LIVE, 1)
+    assert not suspicion.failed(Lane.LIVE, 8, 100)
+
+
+def test_a_server_that_fails_at_everything_puts_no_record_under_suspicion() -> None:
+    suspicion = Suspicion()
+    for _ in range(50):
+        if suspicion.failed(Lane.EVENTS, 1, 100):
+            suspicion.innocent()
+        assert not suspicion.failed(Lane.LIVE, 1, 100), "another lane in between: not the same rows again"

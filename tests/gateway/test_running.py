@@ -128,6 +128,36 @@ def test_one_record_the_server_never_takes_is_replaced_by_a_note(running: Rig, p
     assert (note["k"], note["d"], note["r"], note["x"]) == ("aside", "wall-1", "toolarge", 1)
 
 
+def test_one_record_at_which_the_server_fails_is_kept_aside_and_the_lane_goes_on(
+    running: Rig, peer: Peer
+) -> None:
+    peer.fails = lambda items: any(item["record"].get("d") == 20 for item in items)
+    with running.device() as device:
+        for _ in range(30):
+            device.make()
+        peer.until(
+            lambda: of(device, peer) == [number for number in range(1, 31) if number != 19], timeout=120
+        )
+    note = next(item["record"] for item in peer.items() if item["record"]["k"] == "aside")
+    assert (note["d"], note["r"], note["x"]) == ("wall-1", "fault", 1)
+
+
+def test_a_server_that_fails_at_every_batch_costs_no_record(running: Rig, peer: Peer) -> None:
+    failed: list[int] = []
+
+    def fails(items: list[dict[str, Any]]) -> bool:
+        failed.append(len(items))
+        return failed.count(0) < 2
+
+    peer.fails = fails
+    with running.device() as device:
+        for _ in range(30):
+            device.make()
+        peer.until(lambda: of(device, peer) == list(range(1, 31)), timeout=120)
+    assert failed.count(0) >= 2, "the gateway has asked whether it is the records"
+    assert [item for item in peer.items() if item["record"]["k"] == "aside"] == []
+
+
 def test_a_restored_server_gets_everything_again(running: Rig, peer: Peer) -> None:
     with running.device() as device:
         for _ in range(50):

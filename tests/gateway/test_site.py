@@ -289,6 +289,42 @@ def test_a_record_of_the_future_is_put_aside_if_our_own_clock_is_trusted(bench: 
     assert bench.acks() == [(0, 1), (0, 2), (0, 3)]
 
 
+def test_readings_put_aside_are_a_named_gap(bench: Bench) -> None:
+    """R-45, R-49."""
+    bench.trust()
+    start = bench.now.unix_s
+    bench.hear("up", reading(1, p0=start - 60))
+    bench.hear("up", reading(2, p0=start + 7_200))
+    bench.hear("up", reading(3, p0=1 << 62))
+    bench.hear("up", reading(4, s=1 << 62, u=1 << 52))
+    bench.hear("up", reading(5, p0=start - 60 + records.AHEAD_S))
+    assert bench.counts() == {("wall-1", "future"): 1, ("wall-1", "field"): 2}
+    rows = bench.rows(Lane.LIVE) + bench.rows(Lane.BACKFILL)
+    assert sorted((row["n"], row["k"], row.get("r", "")) for row in rows) == [
+        (1, "r", ""),
+        (2, "gap", "future"),
+        (3, "gap", "field"),
+        (4, "gap", "field"),
+        (5, "r", ""),
+    ]
+    for row in rows:
+        records.check(row)
+    assert bench.acks() == [(1, 1), (1, 2), (1, 3), (1, 4), (1, 5)]
+
+
+@pytest.mark.parametrize(("key", "value"), [("b", 1 << 53), ("u", 1 << 53), ("cc", 1 << 62), ("u", -1)])
+def test_a_device_that_counts_beyond_measure_is_not_online(bench: Bench, key: str, value: int) -> None:
+    """R-41, R-46."""
+    said = records.hello(EPOCH, 1, 5_000, 1, (1, 0), (1, 0), 0, 0, "")
+    bench.hear("up", said | {key: value}, device="wall-2")
+    if key != "u":
+        bench.hear("state", records.state("online", 1, 1) | {key: value}, device="wall-2")
+    bench.hear("up", door(1, **{key: value}), device="wall-2")
+    bench.hello()
+    assert bench.site.roster.online(bench.now) == [("wall-1", 1, 5_000)]
+    assert set(bench.counts()) == {("wall-2", "field")}
+
+
 @pytest.mark.parametrize(
     ("device", "leaf", "content", "reason", "counted"),
     [
@@ -569,6 +605,22 @@ def test_a_record_the_server_cant_take_leaves_a_note_under_its_number(bench: Ben
     bench.site.unacceptable(Lane.EVENTS, row, "toolarge", bench.now)
     _, (note,) = bench.site.batch(Lane.EVENTS, 1, bench.now)
     assert (note.seq, note.device, json.loads(note.record)["r"]) == (1, "gw", "toolarge")
+    kept = bench.database.execute("SELECT device, reason, payload FROM aside").fetchall()
+    assert kept == [("wall-1", "toolarge", row.record.encode())]
+    bench.site.unacceptable(Lane.EVENTS, note, "fault", bench.now)
+    assert bench.site.batch(Lane.EVENTS, 1, bench.now)[1] == [note], "a note that is refused proves nothing"
+    assert bench.database.execute("SELECT count(*) FROM aside").fetchone() == (1,)
+
+
+def test_readings_the_server_cant_take_leave_a_gap_under_their_number(bench: Bench) -> None:
+    bench.hello()
+    bench.hear("up", reading(1))
+    _, (row,) = bench.site.batch(Lane.LIVE, 1, bench.now)
+    bench.site.unacceptable(Lane.LIVE, row, "fault", bench.now)
+    _, (gap,) = bench.site.batch(Lane.LIVE, 1, bench.now)
+    record = json.loads(gap.record)
+    records.check(record)
+    assert (gap.seq, gap.device, record["k"], record["f"], record["n"]) == (1, "wall-1", "gap", 1, 1)
 
 
 def test_health_that_waits_is_bounded_and_the_newest_is_kept(bench: Bench) -> None:

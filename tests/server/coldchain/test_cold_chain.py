@@ -1,6 +1,7 @@
 """The cold chain through the API: live and later, blocks and whom they concern, releases, rooms and lots."""
 
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -10,12 +11,13 @@ from server.alarms.models import Alarm
 from server.background import tick
 from server.coldchain import lots
 from server.coldchain import service as coldchain
-from server.coldchain.models import Excursion
+from server.coldchain.models import Excursion, ZoneWatch
 from server.foundation.errors import Conflict, Problem
 from server.foundation.outbox import OutboxMail
 from server.lockers.models import Zone
 from server.people import logins
 from server.people.models import Person
+from server.telemetry.models import TelemetryGap
 from tests.server.pages.stage import PERIOD, Stage
 
 
@@ -106,6 +108,84 @@ def test_the_server_itself_says_no_data_when_a_controller_is_silent_and_takes_it
     assert mails(stage).count("manager@example.org") == 2
     warm(stage, 1, 200)
     assert ("nodata", "chilled") not in open_kinds(stage)
+
+
+def ahead(stage: Stage, hours: int) -> dict[str, Any]:
+    """What the wall tells with its clock ahead, once, just now."""
+    at = stage.clock.now() + timedelta(hours=hours)
+    begun = int(at.timestamp()) - PERIOD
+    rows = [["chilled", 0, 190, 200, 210, 60, 0], ["frozen", 0, -2000, -2000, -2000, 60, 0]]
+    told = len(stage.device.told)
+    stage.device.tell("r", lane=records.READINGS, at=at, p0=begun, s=PERIOD, z=rows)
+    return stage.device.told.pop(told)
+
+
+def put_aside(stage: Stage, record: dict[str, Any]) -> None:
+    stage._live += 1
+    answer = stage.batch([record], lane="live", first=stage._live).json()
+    assert [one["code"] for one in answer["rejected"]] == ["future"], answer
+
+
+def test_readings_of_a_clock_ahead_are_put_aside_and_the_next_ones_judged(stage: Stage) -> None:
+    """R-49."""
+    warm(stage, 2, 200)
+    stage.clock.advance(seconds=PERIOD)
+    put_aside(stage, ahead(stage, 2))
+    stage.clock.advance(seconds=PERIOD)
+    put_aside(stage, ahead(stage, 2))
+    warm(stage, 20, 1500)
+    assert ("breach", "chilled") in open_kinds(stage)
+    with stage.context.store.read() as session:
+        history = session.get_one(ZoneWatch, (zone(stage).id, coldchain.HISTORY))
+        assert history.upto == stage.last_reading["n"], "the history goes on past what was put aside"
+        causes = session.scalars(select(TelemetryGap.cause)).all()
+    assert causes == ["dropped", "dropped"]
+
+
+def test_after_readings_of_a_clock_ahead_silence_is_still_heard(stage: Stage) -> None:
+    """R-49."""
+    warm(stage, 2, 200)
+    stage.clock.advance(seconds=PERIOD)
+    put_aside(stage, ahead(stage, 20))
+    for _ in range(12):
+        stage.clock.advance(seconds=300)
+        tick(stage.context)
+    assert ("nodata", "chilled") in open_kinds(stage)
+
+
+@pytest.mark.parametrize("hours", [2, 20])
+def test_a_server_whose_clock_was_ahead_judges_again_once_it_is_set_back(stage: Stage, hours: int) -> None:
+    warm(stage, 2, 200)
+    stage.clock.advance(hours=hours)
+    warm(stage, 1, 200)
+    stage.clock.advance(hours=-hours)
+    warm(stage, 20, 1500)
+    assert ("breach", "chilled") in open_kinds(stage)
+    assert [one.found for one in excursions(stage) if one.kind == "temperature"] == ["live"]
+
+
+def test_a_server_whose_clock_was_ahead_hears_silence_once_it_is_set_back(stage: Stage) -> None:
+    warm(stage, 2, 200)
+    stage.clock.advance(hours=20)
+    warm(stage, 1, 200)
+    stage.clock.advance(hours=-20)
+    for _ in range(12):
+        stage.clock.advance(seconds=300)
+        tick(stage.context)
+    assert ("nodata", "chilled") in open_kinds(stage)
+
+
+def test_the_history_alone_finds_a_breach_after_a_clock_was_set_back(stage: Stage) -> None:
+    warm(stage, 2, 200)
+    stage.clock.advance(hours=2)
+    warm(stage, 1, 200)
+    stage.clock.advance(hours=-2)
+    with stage.context.store.write() as session:
+        session.delete(session.get_one(ZoneWatch, (zone(stage).id, coldchain.LIVE)))
+    warm(stage, 6, 700)
+    with stage.context.store.read() as session:
+        history = coldchain.watch_of(session.get_one(ZoneWatch, (zone(stage).id, coldchain.HISTORY)))
+    assert history.breach_since
 
 
 def test_silence_of_a_lost_controller_mails_once_that_it_is_lost(stage: Stage) -> None:
