@@ -105,7 +105,7 @@ class App:
         self._task("clock", self.time, heart, True, 5_000)
         heart = Heart()
         tamper = board.bank.tamper if board.bank is not None else None
-        self.health = Health(recorder, indicators, board.mains, tamper, doors, entry, heart)
+        self.health = Health(recorder, holdings, indicators, board.mains, tamper, doors, entry, heart)
         self._task("health", self.health, heart, False, 5_000)
         self._wire_link(Desired(self._identity, doc_key, holdings, recorder), doors)
 
@@ -163,6 +163,7 @@ class App:
             "zones": [[zone.zone_id, len(zone.probes), zone.low, zone.high] for zone in config.zones],
             "heap": max(self.health.heap_peak, gc.mem_alloc()),
             "faults": self.supervisor.faults,
+            "flash": self.files.errors + self.recorder.flash_errors,
             "pause": self.supervisor.worst_pause_ms,
             "i2c": self.board.wire.lost,
         }

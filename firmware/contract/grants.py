@@ -11,6 +11,10 @@ from firmware.contract.errors import ContractError
 
 SIZE = 64
 LABEL = 24
+MAX_GRANTS = 128
+"""The most one controller holds: it keeps two sets (the held one and a change) of 8 kB each in its 160 kB of
+heap, made at boot. A server sells no more than fits.
+"""
 
 CUSTOMER = 1
 """Opens loaded doors once each; several doors of one credential open one after the other."""

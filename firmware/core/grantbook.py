@@ -1,8 +1,9 @@
 """The grants a bank holds, what has become of them, and what a code opens now (R-31 to R-39).
 
-The set lies in one buffer of 64-byte records in order of grant id, as in flash. Marks (uses begun or ended)
-and loads (what is in each compartment) are kept apart, in pages of at most 128 bytes each, because they
-change with every opening.
+The set lies in one buffer of 64-byte records in order of grant id, as in flash; a second one takes a change.
+Both are made once, for the most a bank may hold: a heap in use for weeks has no such piece left to give.
+Marks (uses begun or ended) and loads (what is in each compartment) are kept apart, in pages of at most 128
+bytes each, because they change with every opening.
 """
 
 import binascii
@@ -10,13 +11,12 @@ import hashlib
 import struct
 
 from firmware.contract import grants, records
-from firmware.contract.grants import SIZE, Grant, Piece
+from firmware.contract.grants import Grant, Piece
+from firmware.core.grantset import GrantSet, parse
 
-IMAGE_HEAD = 10
 MARKS_PER_PAGE = 23
 LOADS_PER_PAGE = 29
 LOAD_PAGES = -(-255 // LOADS_PER_PAGE)
-MAX_GRANTS = 512
 MAX_ATTEMPTS = 3
 """Uses begun without a known end (brown-outs) after which a grant is used up (R-38)."""
 
@@ -51,10 +51,11 @@ class GrantBook:
 
     def __init__(self) -> None:
         self.version = 0
-        self.count = 0
         self.digest = hashlib.sha256(b"").digest()[:8]
-        self._set = bytearray(0)
-        self._staging: bytearray | None = None
+        self._set = GrantSet()
+        self._other = GrantSet()
+        """Takes a change; after `commit` it is the held set and the former one takes the next change."""
+        self._staging = False
         self._staged_version = 0
         self._staged_part = 0
         self._mark_ids: list[int] = []
@@ -64,93 +65,97 @@ class GrantBook:
 
     # The set.
 
-    def load_image(self, image: bytes) -> bool:
-        """Takes the set from flash; False (and an empty set, so that a snapshot comes) if it is damaged."""
-        if len(image) >= IMAGE_HEAD + 4 and image[:2] == b"GS":
-            body = memoryview(image)[IMAGE_HEAD:-4]
-            whole = binascii.crc32(memoryview(image)[:-4]) == int.from_bytes(image[-4:], "little")
-            if whole and len(body) == int.from_bytes(image[6:10], "little") * SIZE:
-                self._take(int.from_bytes(image[2:6], "little"), bytearray(body))
-                return True
-        self._take(0, bytearray(0))
-        return False
+    @property
+    def count(self) -> int:
+        """Grants held."""
+        return self._set.count
 
-    def image(self) -> bytes:
-        """The held set as it lies in flash."""
-        return self._image(self.version, self._set)
+    def load_image(self, image: bytes | memoryview) -> bool:
+        """Takes the set from flash; False (and an empty set, so that a snapshot comes) if it is damaged."""
+        found = parse(image)
+        if found is None:
+            self._take(0, memoryview(b""))
+            return False
+        self._take(found[0], found[1])
+        return True
+
+    def image(self) -> memoryview:
+        """The held set as it lies in flash; good until the next change."""
+        return self._set.image(self.version)
 
     def stage(self, piece: Piece) -> str:
-        """Takes one piece of a change. READY: flush `staged_image()`, then `commit()`. Otherwise STAGED
-        (more parts to come), IGNORED (not newer), or the reason of a refusal: BASE, DIGEST, FULL (R-33,
-        R-34).
+        """Takes one piece of a change. READY: flush `staged_image()`, then `commit()`, or `discard()`.
+        Otherwise STAGED (more parts to come), IGNORED (not newer), or the reason of a refusal: BASE, DIGEST,
+        FULL (R-32 to R-34).
         """
         if piece.version <= self.version:
             return IGNORED
         if piece.base not in (0, self.version):
-            self._staging = None
+            self.discard()
             return BASE
-        staging = self._staging
         if piece.part == 1:
-            staging = bytearray(0) if piece.base == 0 else bytearray(self._set)
+            self._other.fill(memoryview(b"") if piece.base == 0 else self._set.body())
+            self._staging = True
         elif piece.version != self._staged_version or piece.part != self._staged_part + 1:
-            staging = None
-        self._staging = staging
-        if staging is None:
+            self.discard()
+        if not self._staging:
             return BASE
         self._staged_version, self._staged_part = piece.version, piece.part
+        came = self._change(piece)
+        if came not in (READY, STAGED):
+            self.discard()
+        return came
+
+    def _change(self, piece: Piece) -> str:
+        staging = self._other
         for grant_id in piece.deletes:
-            at, found = _place(staging, grant_id)
-            if found:
-                staging[at : at + SIZE] = b""
+            staging.drop(grant_id)
         for record in piece.upserts:
-            at, found = _place(staging, grants.grant_id_of(record))
-            staging[at : at + SIZE if found else at] = record
-        if len(staging) > MAX_GRANTS * SIZE:
-            self._staging = None
-            return FULL
+            if not staging.put(record):
+                return FULL
         if piece.part < piece.parts:
             return STAGED
-        if len(staging) != piece.count * SIZE or hashlib.sha256(staging).digest()[:8] != piece.set_digest:
-            self._staging = None
+        if staging.count != piece.count or staging.digest() != piece.set_digest:
             return DIGEST
         return READY
 
-    def staged_image(self) -> bytes:
+    def staged_image(self) -> memoryview:
         """The image of the set that is READY, to flush before `commit`."""
-        return self._image(self._staged_version, self._staging if self._staging is not None else bytearray(0))
+        return self._other.image(self._staged_version)
+
+    def discard(self) -> None:
+        """Forget the change that was coming; what is held stays."""
+        self._staging = False
 
     def commit(self) -> list[int]:
         """The READY set is in force; returns the mark pages to flush (marks of ids no longer in the set are
         gone).
         """
-        if self._staging is not None:
-            self._take(self._staged_version, self._staging)
-            self._staging = None
+        if self._staging:
+            self._staging = False
+            self._set, self._other = self._other, self._set
+            self.version = self._staged_version
+            self.digest = self._set.digest()
         return self._prune()
 
     def record_at(self, at: int) -> bytes:
         """The packed grant at index `at`."""
-        return bytes(self._set[at * SIZE : (at + 1) * SIZE])
+        return self._set.record(at)
 
     def by_id(self, grant_id: int) -> Grant | None:
         """The held grant of that id."""
-        at, found = _place(self._set, grant_id)
-        return grants.unpack(bytes(self._set[at : at + SIZE])) if found else None
+        at, found = self._set.place(grant_id)
+        return grants.unpack(self._set.record(at)) if found else None
 
     def match(self, mac: bytes, is_long: bool) -> list[Grant]:
         """Every grant whose code has this MAC; the same work whatever matches (R-24)."""
         offset = 32 if is_long else 24
         found: list[Grant] = []
-        held = self._set
         any_bit = 0
         for at in range(8):
             any_bit |= mac[at]
         for index in range(self.count):
-            base = index * SIZE + offset
-            difference = 0
-            for at in range(8):
-                difference |= held[base + at] ^ mac[at]
-            if difference == 0 and any_bit:
+            if self._set.differs(index, offset, mac) == 0 and any_bit:
                 found.append(grants.unpack(self.record_at(index)))
         return found
 
@@ -344,15 +349,11 @@ class GrantBook:
             return records.NOT_YET
         return records.ACCEPTED
 
-    def _take(self, version: int, records_in_order: bytearray) -> None:
+    def _take(self, version: int, body: memoryview) -> None:
+        self.discard()
         self.version = version
-        self._set = records_in_order
-        self.count = len(records_in_order) // SIZE
-        self.digest = hashlib.sha256(records_in_order).digest()[:8]
-
-    def _image(self, version: int, body: bytearray) -> bytes:
-        image = b"GS" + struct.pack("<II", version, len(body) // SIZE) + bytes(body)
-        return image + struct.pack("<I", binascii.crc32(image))
+        self._set.fill(body)
+        self.digest = self._set.digest()
 
     def _slot(self, grant_id: int) -> int:
         if grant_id in self._mark_ids:
@@ -366,7 +367,7 @@ class GrantBook:
         ids: list[int] = []
         states = bytearray(0)
         for slot in range(len(self._mark_ids)):
-            _, held = _place(self._set, self._mark_ids[slot])
+            _, held = self._set.place(self._mark_ids[slot])
             if held and self._mark_states[slot]:
                 ids.append(self._mark_ids[slot])
                 states.append(self._mark_states[slot])
@@ -379,22 +380,6 @@ _RANK = ("", records.USED, records.EXPIRED, records.CLOCKLESS, records.NOT_YET)
 
 def _door_of(grant: Grant) -> int:
     return grant.door
-
-
-def _place(held: bytearray, grant_id: int) -> tuple[int, bool]:
-    """Byte offset of a grant id in a sorted set, or of where it belongs."""
-    low, high = 0, len(held) // SIZE
-    while low < high:
-        middle = (low + high) // 2
-        at = middle * SIZE
-        found = held[at + 4] | held[at + 5] << 8 | held[at + 6] << 16 | held[at + 7] << 24
-        if found == grant_id:
-            return at, True
-        if found < grant_id:
-            low = middle + 1
-        else:
-            high = middle
-    return low * SIZE, False
 
 
 def _checked(page: bytes, magic: bytes, number: int) -> bytes | None:

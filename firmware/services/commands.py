@@ -70,7 +70,11 @@ class Commands:
         if page < 0:
             self._refused(command.command_id, records.FAILED)
             return
-        self._holdings.keep_command(page)
+        if not self._holdings.keep_command(page):
+            # An act that would be forgotten in a power cut could be done twice.
+            self._holdings.memory.finish(command.command_id, records.FAILED)
+            self._refused(command.command_id, records.FAILED)
+            return
         if command.op == wire.OPEN and self._doors is None:
             self.opened(command.command_id, command.door, records.REFUSED)
         elif command.op == wire.OPEN and self._doors is not None:

@@ -15,6 +15,8 @@ from firmware.services.recorder import Recorder
 from firmware.services.throttle import Throttle
 
 CONFIG, GRANTS = "cfg", "grants"
+FLASH, MEMORY = "flash", "memory"
+"""Reasons that lie with this board: nothing changed, and the same document may come again."""
 _SEAL = 16
 
 
@@ -48,6 +50,10 @@ class Desired:
                 self._grants(body)
         except ContractError as error:
             self._refused(document, 0, error.reason)
+        except MemoryError:
+            # Of a document that does not fit, only the refusal: the link and what is held go on.
+            self._holdings.book.discard()
+            self._refused(document, 0, MEMORY)
 
     def _refused(self, document: str, version: int, reason: str) -> None:
         if self._refusals.allows(self._recorder.uptime.ms()):
@@ -57,7 +63,9 @@ class Desired:
         config = configuration.unpack(body)
         if config.version <= self._holdings.config.version:
             return
-        self._holdings.take_config(body, config)
+        if not self._holdings.take_config(body, config):
+            self._refused(CONFIG, config.version, FLASH)
+            return
         self.config_changed = True
         self._recorder.event("applied", {"d": CONFIG, "ver": config.version, "ok": 1})
 
@@ -66,7 +74,9 @@ class Desired:
         book = self._holdings.book
         came = book.stage(piece)
         if came == grantbook.READY:
-            self._holdings.take_grants()
+            if not self._holdings.take_grants():
+                self._refused(GRANTS, piece.version, FLASH)
+                return
             fields: dict[str, object] = {
                 "d": GRANTS,
                 "ver": book.version,

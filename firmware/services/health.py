@@ -7,6 +7,7 @@ import gc
 
 from firmware.contract import records
 from firmware.services.doors import Doors
+from firmware.services.holdings import Holdings
 from firmware.services.indicators import Indicators
 from firmware.services.keypad import Entry
 from firmware.services.recorder import Recorder
@@ -48,6 +49,7 @@ class Health:
     def __init__(
         self,
         recorder: Recorder,
+        holdings: Holdings,
         indicators: Indicators,
         mains: "InputPin",
         tamper: "InputPin | None",
@@ -56,6 +58,8 @@ class Health:
         heart: Heart,
     ) -> None:
         self._recorder = recorder
+        self._holdings = holdings
+        self._owing = False
         self._indicators = indicators
         self._mains = Watch(mains, 1)
         self._tamper = Watch(tamper, 0) if tamper is not None else None
@@ -69,6 +73,21 @@ class Health:
         if self._entry is not None and self._entry.in_use:
             return False
         return self._doors is None or (not self._doors.bank.busy and not self._doors.bank.coil_door)
+
+    def _pay(self) -> None:
+        """What flash refused is tried again; as long as it refuses, that is an alarm."""
+        holdings = self._holdings
+        if holdings.owed:
+            holdings.pay()
+        owing = bool(holdings.owed)
+        if owing == self._owing:
+            return
+        self._owing = owing
+        self._recorder.event("alarm", {"a": records.FLASH, "s": 1 if owing else 0})
+        if owing:
+            self._indicators.raise_quiet(records.FLASH)
+        else:
+            self._indicators.drop(records.FLASH)
 
     def _look(self) -> None:
         if self._mains.changed():
@@ -99,6 +118,7 @@ class Health:
                 at += 1
                 if at >= _COLLECT_EVERY:
                     at = 0
+                    self._pay()
                     self.heap_peak = max(self.heap_peak, gc.mem_alloc())
                     gc.collect()
             await asyncio.sleep_ms(_ROUND_MS)

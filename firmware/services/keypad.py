@@ -109,7 +109,11 @@ class Entry:
             if not holdings.bucket.debit(now_ms):
                 self._refuse_throttled(now_ms)
                 return
-            holdings.keep_bucket()
+            if not holdings.keep_bucket():
+                # A try that a power cut would give back is none to compare with: only long codes, then.
+                holdings.bucket.give_back()
+                self._ask_long(now_ms)
+                return
         verdict = holdings.book.judge(
             code_mac(self._code_key, code),
             is_long,
@@ -131,13 +135,16 @@ class Entry:
             # After the coil has started: a power cut before this line costs a try, never gives one.
             holdings.keep_bucket()
 
-    def _refuse_throttled(self, now_ms: int) -> None:
+    def _ask_long(self, now_ms: int) -> None:
         self._try(records.THROTTLED, 0)
+        self._line.ask_long(now_ms)
+        self._screen.message("throttled")
+
+    def _refuse_throttled(self, now_ms: int) -> None:
+        self._ask_long(now_ms)
         if not self._throttled:
             self._throttled = True
             self._recorder.event("alarm", {"a": records.WRONG_CODES, "s": 1})
-        self._line.ask_long(now_ms)
-        self._screen.message("throttled")
 
     def _refuse(self, verdict: Verdict) -> None:
         help_number = self._doors.config.help_number

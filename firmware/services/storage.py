@@ -89,7 +89,7 @@ class Files:
         except OSError:
             return b""
 
-    def write(self, name: str, content: bytes | bytearray) -> bool:
+    def write(self, name: str, content: bytes | bytearray | memoryview) -> bool:
         """Replace the content durably; False if the flash refused."""
         fresh = self._folder + name + ".new"
         try:

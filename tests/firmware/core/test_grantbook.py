@@ -1,5 +1,7 @@
 """What a code opens: the held set, marks, loads (R-31 to R-39)."""
 
+import sys
+
 from firmware.contract import grants, records, seals
 from firmware.contract.grants import CUSTOMER, LOADER, MAKES_LOAD, NEEDS_LOAD, ONCE, STAFF, Grant
 from firmware.core import grantbook
@@ -218,7 +220,7 @@ def test_r31_a_revoked_grant_is_unknown_at_the_coil() -> None:
 
 def test_r33_a_piece_of_another_base_or_order_is_refused() -> None:
     book = _book(_grant(1, 4))
-    held = book.image()
+    held = bytes(book.image())
     many = [_grant(gid, 4).pack() for gid in range(1, 80)]
     bodies = [grants.unpack_piece(body) for body in grants.pieces(5, 1, [_grant(1, 4).pack()], many)]
     assert len(bodies) == 3
@@ -250,7 +252,7 @@ def test_r33_a_version_not_above_the_held_one_is_ignored() -> None:
 
 def test_r34_a_set_of_another_digest_or_count_is_not_applied() -> None:
     book = _book(_grant(1, 4))
-    held = book.image()
+    held = bytes(book.image())
     piece = grants.unpack_piece(grants.pieces(2, 1, [_grant(1, 4).pack()], [_grant(1, 5).pack()])[0])
     piece.set_digest = bytes(8)
     assert book.stage(piece) == DIGEST
@@ -271,15 +273,60 @@ def test_r34_the_digest_agrees_with_the_contracts() -> None:
 def test_too_many_grants_are_refused() -> None:
     book = GrantBook()
     answer = ""
-    many = [_grant(gid, 4).pack() for gid in range(1, grantbook.MAX_GRANTS + 2)]
+    many = [_grant(gid, 4).pack() for gid in range(1, grants.MAX_GRANTS + 2)]
     for body in grants.pieces(1, 0, [], many):
         answer = book.stage(grants.unpack_piece(body))
     assert answer == grantbook.FULL
     assert book.count == 0
 
 
+def test_the_most_grants_fit_a_heap_that_has_no_large_piece_left() -> None:
+    book = GrantBook()
+    ids = range(1, grants.MAX_GRANTS + 1)
+    sets = [[_grant(gid + shift, 4).pack() for gid in ids] for shift in (0, 1)]
+    pieces = [grants.unpack_piece(body) for body in grants.pieces(1, 0, [], sets[0])]
+    pieces += [grants.unpack_piece(body) for body in grants.pieces(2, 1, sets[0], sets[1])]
+    pieces += [grants.unpack_piece(body) for body in grants.pieces(3, 0, [], sets[0])]
+    hog: list[list[bytearray]] = []
+    for piece in pieces:
+        hog.append(_hog())
+        if book.stage(piece) == READY:
+            assert len(book.staged_image()) > grants.MAX_GRANTS * grants.SIZE
+            book.commit()
+    hog.clear()
+    assert (book.version, book.count, book.digest) == (3, grants.MAX_GRANTS, grants.digest(sets[0]))
+    assert [book.record_at(at) for at in range(book.count)] == sets[0]
+
+
+def _hog() -> list[bytearray]:
+    """Takes every piece of memory of 4 kB and more; on CPython, whose heap has no end, a few."""
+    taken: list[bytearray] = []
+    full = False
+    while not full:
+        try:
+            taken.append(bytearray(4096))
+            full = sys.implementation.name != "micropython" and len(taken) > 8
+        except MemoryError:
+            full = True
+    return taken
+
+
+def test_a_discarded_change_leaves_what_is_held() -> None:
+    book = _book(_grant(1, 4), _grant(3, 5))
+    held = bytes(book.image())
+    before = [book.record_at(at) for at in range(2)]
+    body = grants.pieces(2, 1, before, [_grant(2, 9).pack()])[0]
+    assert book.stage(grants.unpack_piece(body)) == READY
+    book.discard()
+    book.commit()
+    assert book.image() == held
+    assert book.stage(grants.unpack_piece(body)) == READY
+    book.commit()
+    assert (book.version, book.count, book.by_id(1)) == (2, 1, None)
+
+
 def test_a_damaged_image_is_an_empty_set_of_version_0() -> None:
-    image = _book(_grant(1, 4), _grant(2, 5)).image()
+    image = bytes(_book(_grant(1, 4), _grant(2, 5)).image())
     for at in range(len(image)):
         altered = bytearray(image)
         altered[at] ^= 1
@@ -330,7 +377,7 @@ def test_r24_a_match_does_the_same_work_whatever_the_code() -> None:
     for code in ("12345678", "99999999"):
         book = _book(_grant(1, 4), _grant(2, 5, "22222222"))
         _load(book, 4, 5)
-        book._set = Counted(book._set)
+        book._set._buffer = Counted(book._set._buffer)
         Counted.looks = 0
         book.match(seals.code_mac(CODES, code), False)
         looks.append(Counted.looks)

@@ -29,11 +29,18 @@ class Memory(Files):
     def __init__(self) -> None:
         super().__init__("")
         self.kept: dict[str, bytes] = {}
+        self.refuses: tuple[str, ...] = ()
+        """Beginnings of names that the flash does not take."""
+        self.short_of_memory = False
 
     def read(self, name: str) -> bytes:
         return self.kept.get(name, b"")
 
-    def write(self, name: str, content: bytes | bytearray) -> bool:
+    def write(self, name: str, content: bytes | bytearray | memoryview) -> bool:
+        if self.short_of_memory:
+            raise MemoryError
+        if any(name.startswith(start) for start in self.refuses):
+            return False
         self.kept[name] = bytes(content)
         return True
 
@@ -220,3 +227,105 @@ def test_r53_r64_a_block_outlives_documents_and_power_and_a_named_person_lifts_i
     controller.commands.arrived(_command(3, commands.RELEASE, boot=4), False)
     assert controller.holdings.blocked == {}
     assert controller.events("release")[0]["by"] == "Camille"
+
+
+def _send(controller: Controller, version: int, base: int, before: list[bytes], after: list[bytes]) -> None:
+    for body in grants.pieces(version, base, before, after):
+        controller.desired.arrived(_sealed(body), False)
+
+
+def test_more_grants_than_fit_are_refused_and_recorded_and_what_is_held_stays() -> None:
+    controller = Controller(Memory())
+    _send(controller, 1, 0, [], [_grant(1)])
+    _send(controller, 2, 0, [], [_grant(gid) for gid in range(1, grants.MAX_GRANTS + 2)])
+    refused = controller.events("applied")[1]
+    assert (refused["ok"], refused["ver"], refused["r"]) == (0, 2, "full")
+    assert (controller.holdings.book.version, controller.holdings.book.count) == (1, 1)
+    _send(controller, 3, 0, [], [_grant(gid) for gid in range(1, grants.MAX_GRANTS + 1)])
+    assert controller.holdings.book.count == grants.MAX_GRANTS
+
+
+def test_a_document_for_which_memory_is_short_is_refused_and_recorded() -> None:
+    files = Memory()
+    controller = Controller(files)
+    files.short_of_memory = True
+    _send(controller, 1, 0, [], [_grant(1)])
+    controller.desired.arrived(_sealed(_config(4)), False)
+    files.short_of_memory = False
+    refusals = [(message["d"], message["ok"], message["r"]) for message in controller.events("applied")]
+    assert refusals == [("grants", 0, "memory"), ("cfg", 0, "memory")]
+    _send(controller, 1, 0, [], [_grant(1)])
+    assert controller.holdings.book.version == 1
+
+
+def test_r60_what_flash_refuses_is_not_in_force_and_is_recorded() -> None:
+    files = Memory()
+    controller = Controller(files)
+    controller.desired.arrived(_sealed(_config(4)), False)
+    _send(controller, 1, 0, [], [_grant(1)])
+    files.refuses = ("config", "grants")
+    controller.desired.arrived(_sealed(_config(5)), False)
+    _send(controller, 2, 1, [_grant(1)], [_grant(2)])
+    refusals = [(message["d"], message["ok"], message["r"]) for message in controller.events("applied")[2:]]
+    assert refusals == [("cfg", 0, "flash"), ("grants", 0, "flash")]
+    held = controller.holdings
+    assert (held.config.version, held.book.version, held.book.by_id(2)) == (4, 1, None)
+    files.refuses = ()
+    controller.desired.arrived(_sealed(_config(5)), False)
+    _send(controller, 2, 1, [_grant(1)], [_grant(2)])
+    again = Controller(files).holdings
+    assert (again.config.version, again.book.version, again.book.by_id(1)) == (5, 2, None)
+
+
+def test_a_block_that_flash_refuses_is_in_force_and_written_later() -> None:
+    files = Memory()
+    controller = Controller(files)
+    controller.desired.arrived(_sealed(_config(4)), False)
+    files.refuses = ("blocks",)
+    assert controller.holdings.block("b-1", "chilled", "warm")
+    assert (controller.holdings.blocked, controller.holdings.owed) == ({1: "warm"}, ["blocks"])
+    controller.holdings.pay()
+    assert controller.holdings.owed == ["blocks"]
+    files.refuses = ()
+    controller.holdings.pay()
+    assert controller.holdings.owed == []
+    assert Controller(files).holdings.blocked == {1: "warm"}
+
+
+def test_a_command_whose_id_flash_refuses_does_not_act() -> None:
+    files = Memory()
+    controller = Controller(files)
+    controller.desired.arrived(_sealed(_config(4)), False)
+    files.refuses = ("commands",)
+    controller.commands.arrived(_command(1, commands.BLOCK), False)
+    assert controller.results() == [records.FAILED]
+    assert controller.holdings.blocked == {}
+    files.refuses = ()
+    controller.commands.arrived(_command(1, commands.BLOCK), False)
+    assert controller.results() == [records.FAILED, records.DUPLICATE]
+    assert controller.holdings.blocked == {}
+
+
+def test_marks_are_never_lost_to_a_page_that_flash_refuses() -> None:
+    files = Memory()
+    controller = Controller(files)
+    ids = range(1, 31)
+    _send(controller, 1, 0, [], [_grant(gid) for gid in ids])
+    book = controller.holdings.book
+    for gid in ids:
+        book.begin_use(gid)
+        grant = book.by_id(gid)
+        assert grant is not None
+        book.settle(grant, records.COLLECTED, 0)
+    assert controller.holdings.keep_marks(0)
+    assert controller.holdings.keep_marks(1)
+    files.refuses = ("marks0",)
+    _send(controller, 2, 1, [_grant(gid) for gid in ids], [_grant(gid) for gid in ids[8:]])
+    assert not controller.holdings.keep_marks(-1)
+    again = Controller(files).holdings
+    assert all(again.book.is_used(gid) for gid in ids[8:])
+    files.refuses = ()
+    controller.holdings.pay()
+    assert controller.holdings.keep_marks(-1)
+    again = Controller(files).holdings
+    assert all(again.book.is_used(gid) for gid in ids[8:])
