@@ -12,6 +12,7 @@ from firmware.contract.config import Config
 from firmware.core import door as machine
 from firmware.core.bank import Bank
 from firmware.core.door import Effect, Limits, Request
+from firmware.core.ring import FlashError
 from firmware.drivers.leds import Leds
 from firmware.services.holdings import Holdings
 from firmware.services.indicators import Indicators
@@ -50,6 +51,8 @@ _HUSH_MS = 1_000
 _AGREE = 2
 """Looks in a row that must agree before a contact has changed, or is believed for the first time."""
 _SLOWEST_AJAR_S = 86_400
+_FLASH = "flash"
+"""Why a door stays shut whose use could not be kept."""
 
 
 class Doors:
@@ -92,6 +95,7 @@ class Doors:
         self.silent_boards = 0
         self._answer: "Answer | None" = None
         self._hushed_ms = -_HUSH_MS
+        self._checked_ms = 0
 
     def hush(self) -> None:
         """Somebody is about to type the last digit: no question to a lock board may stand before the order.
@@ -180,8 +184,18 @@ class Doors:
     # Effects.
 
     def _perform(self, effects: "list[Effect] | tuple[()]") -> None:
+        """All of them: a record that the flash refuses costs neither the coil's turn nor the next effect.
+
+        Raises the last FlashError when everything else is done.
+        """
+        refused: FlashError | None = None
         for effect in effects:
-            self._carry_out(effect)
+            try:
+                self._carry_out(effect)
+            except FlashError as error:
+                refused = error
+        if refused is not None:
+            raise refused
 
     def _carry_out(self, effect: Effect) -> None:
         kind, number, request = effect.kind, effect.door, effect.request
@@ -239,16 +253,30 @@ class Doors:
         if why_not:
             self._perform(self.bank.refused(number, why_not, self._recorder.uptime.ms()))
             return
+        if self._keep_use(number, request):
+            self._perform(self.bank.journalled(number, self._recorder.uptime.ms()))
+        else:
+            self._perform(self.bank.refused(number, _FLASH, self._recorder.uptime.ms()))
+
+    def _keep_use(self, number: int, request: Request) -> bool:
+        """The record and the mark; False if flash took not both: then no coil, and no attempt is spent."""
         fields: dict[str, object] = {
             "a": request.actor,
             "g": request.ref,
             "c": request.credential,
             "d": number,
         }
-        self._recorder.event("use", fields)
-        if isinstance(request.ref, int):
-            self._holdings.keep_marks(self._holdings.book.begin_use(request.ref))
-        self._perform(self.bank.journalled(number, self._recorder.uptime.ms()))
+        try:
+            self._recorder.event("use", fields)
+        except FlashError as error:
+            print("doors: the use of door", number, "was not kept:", error)
+            return False
+        if isinstance(request.ref, int) and not self._holdings.keep_marks(
+            self._holdings.book.begin_use(request.ref)
+        ):
+            self._settle(request, records.REFUSED)
+            return False
+        return True
 
     def _record_lock(self, effect: Effect, request: Request) -> None:
         fields: dict[str, object] = {
@@ -365,28 +393,33 @@ class Doors:
     async def run(self) -> None:
         """Look at all contacts at least ten times a second, and let time pass, for ever."""
         uptime = self._recorder.uptime
-        checked_ms = 0
         while True:
-            if self._holdings.config is not self._config and not self.bank.busy and not self.bank.coil_door:
-                self._configure()
             begun_ms = uptime.ms()
-            for index in range(len(self.boards)):
-                board = self.boards[index]
-                if board is None:
-                    continue
-                board.guard()
-                while self.wanted or uptime.ms() - self._hushed_ms < _HUSH_MS:
-                    await asyncio.sleep_ms(_BREATH_MS)
-                if not await board.refresh():
-                    self.silent_boards += 1
-                    continue
-                for at in range(len(self._list)):
-                    door = self._list[at]
-                    if door.board == index:
-                        self._look(at, board.open_bits >> (door.channel - 1) & 1 == 1)
-            self._perform(self.bank.tick(uptime.ms()))
-            self._heart.beat()
-            if begun_ms - checked_ms > _CHECK_MS:
-                checked_ms = begun_ms
-                self._leds.check()
+            await self.round()
             await asyncio.sleep_ms(max(_BREATH_MS, _ROUND_MS - (uptime.ms() - begun_ms)))
+
+    async def round(self) -> None:
+        """Obey a new configuration if no door is in use, look at every contact once, let time pass."""
+        uptime = self._recorder.uptime
+        if self._holdings.config is not self._config and not self.bank.busy and not self.bank.coil_door:
+            self._configure()
+        for index in range(len(self.boards)):
+            board = self.boards[index]
+            if board is None:
+                continue
+            board.guard()
+            while self.wanted or uptime.ms() - self._hushed_ms < _HUSH_MS:
+                await asyncio.sleep_ms(_BREATH_MS)
+            if not await board.refresh():
+                self.silent_boards += 1
+                continue
+            for at in range(len(self._list)):
+                door = self._list[at]
+                if door.board == index:
+                    self._look(at, board.open_bits >> (door.channel - 1) & 1 == 1)
+        now_ms = uptime.ms()
+        self._perform(self.bank.tick(now_ms))
+        self._heart.beat()
+        if now_ms - self._checked_ms > _CHECK_MS:
+            self._checked_ms = now_ms
+            self._leds.check()

@@ -47,6 +47,11 @@ class Indicators:
         if cause in self._quiet:
             self._quiet.remove(cause)
 
+    @property
+    def loud(self) -> bool:
+        """True while something is to be heard."""
+        return len(self._loud) > 0
+
     async def run(self) -> None:
         """Beat the buzzer and hold the light for ever; pins are written on changes only."""
         at = 0
