@@ -98,8 +98,8 @@ class App:
         self._task("screen", screen, heart, False, 5_000)
         doors, entry = self._wire_bank(screen, indicators)
         heart = Heart()
-        probes = Probes(board.probe_buses, board.contacts, holdings, recorder, indicators, screen, heart)
-        self._task("probes", probes, heart, True, 5_000)
+        self.probes = Probes(board.probe_buses, board.contacts, holdings, recorder, indicators, screen, heart)
+        self._task("probes", self.probes, heart, True, 5_000)
         heart = Heart()
         self.time = Time(self.clock, board.clock, self.uptime, self.files, heart)
         self._task("clock", self.time, heart, True, 5_000)
@@ -193,19 +193,25 @@ class App:
             word += ", journal made anew"
         for name in self.holdings.damaged:
             word += ", " + name + " damaged"
+        last_s = self._last_reading()
+        now_s = self.clock.now(self.uptime.ms()) if valid else 0
         fields: dict[str, object] = {
             "c": word[:64],
             "fw": VERSION,
             "pe": journal.rings[records.EVENTS].last,
             "pr": journal.rings[records.READINGS].last,
-            "m0": self._last_reading(),
-            "m1": self.clock.now(self.uptime.ms()) if valid else 0,
+            "m0": last_s,
+            "m1": now_s,
             "rtc": 1 if valid else 0,
         }
         self.recorder.event("boot", fields)
         for block in self.holdings.blocks.held:
             if block.reason == "damaged":
                 self.recorder.event("block", {"id": block.block_id, "z": block.zone, "r": block.reason})
+        journal_lost = not self.journal_whole and journal.boot > 1
+        if journal.rings[records.READINGS].last or journal_lost:
+            # Somebody's goods may have been inside; a device that never took a reading has had none.
+            self.probes.after_power_cut(last_s, now_s)
 
     async def run(self) -> None:
         """Start everything; returns never."""

@@ -11,8 +11,23 @@ from firmware.contract.records import AJAR, COLD, GOOD, NO_DATA, PROBE, WARM
 
 HYSTERESIS = 30
 """Hundredths of a degree below the alert limit at which the local alarm ends."""
+CLOCK_STEP_S = 5
+"""A boot may lie so much before the last reading: the clock was corrected. More, and the gap is unknown."""
 PROBE_AFTER = 3
 """Samples in a row that a probe must fail before it counts as ill: one bad CRC in hundreds is normal."""
+
+
+def unwatched(zone: Zone, last_s: int, now_s: int) -> bool:
+    """True if nobody knows how warm a zone became while the power was off: for as long as its `silence`, or
+    for an unknown time.
+
+    `last_s`: end of the last durable reading, `now_s`: the boot, both Unix seconds, 0 if unknown. A first
+    boot, with no reading before it, is not asked about.
+    """
+    if not zone.probes:
+        return False
+    known = last_s > 0 and now_s >= last_s - CLOCK_STEP_S
+    return not known or now_s - last_s >= zone.silence
 
 
 class Change:
@@ -74,6 +89,24 @@ class ZoneJudge:
             self.no_data = False
             changes.append(Change(NO_DATA, 0, 0, -1, False))
         self._judge(now_ms, changes)
+        return changes
+
+    def leave(self) -> list[Change]:
+        """The zone is judged no longer, or by other probes: what stands ends. A block is not an alarm and
+        stays.
+        """
+        changes: list[Change] = []
+        for stands, kind in (
+            (self.warm, WARM),
+            (self.cold, COLD),
+            (self.no_data, NO_DATA),
+            (self.ajar, AJAR),
+        ):
+            if stands:
+                changes.append(Change(kind, 0, 0, -1, False))
+        for probe in range(len(self.ill)):
+            if self.ill[probe]:
+                changes.append(Change(PROBE, 0, 0, probe, False))
         return changes
 
     def contact(self, is_open: bool, now_ms: int) -> None:

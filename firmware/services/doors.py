@@ -154,8 +154,10 @@ class Doors:
         self._doors = {door.number: door for door in config.doors}
         self._list, self.boards = config.doors, boards
         self._known, self._agree, self._resumed = known, agree, resumed
+        if self._config is None or (self._config.version == 0) != (config.version == 0):
+            # Otherwise an alarm that stands there would be hidden.
+            self._screen.base("welcome" if config.version else "unready")
         self._config = config
-        self._screen.base("welcome" if config.version else "unready")
         self._perform(effects)
 
     # Acts.

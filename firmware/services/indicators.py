@@ -48,6 +48,11 @@ class Indicators:
             self._quiet.remove(cause)
 
     @property
+    def shining(self) -> bool:
+        """True while something is to be seen."""
+        return self.loud or len(self._quiet) > 0
+
+    @property
     def loud(self) -> bool:
         """True while something is to be heard."""
         return len(self._loud) > 0
@@ -64,7 +69,7 @@ class Indicators:
             if sound != sounding:
                 sounding = sound
                 self._buzzer.value(sound)
-            shine = 1 if self._loud or self._quiet else 0
+            shine = 1 if self.shining else 0
             if shine != shining:
                 shining = shine
                 self._light.value(shine)

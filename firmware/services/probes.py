@@ -12,7 +12,7 @@ from firmware.contract import records
 from firmware.contract.config import Config
 from firmware.core import texts
 from firmware.core.probe import Probe
-from firmware.core.zone import Change, Minute, ZoneJudge
+from firmware.core.zone import Change, Minute, ZoneJudge, unwatched
 from firmware.drivers.ds18b20 import CONVERT_MS, ProbeBus
 from firmware.services.holdings import Holdings
 from firmware.services.indicators import Indicators
@@ -101,7 +101,11 @@ class Probes:
             self._zones.append(kept)
         for watched in before:
             if watched not in self._zones:
+                for change in watched.judge.leave():
+                    self._record(watched, change)
                 self._indicators.drop(watched.judge.zone.zone_id)
+                self._indicators.drop(watched.judge.zone.zone_id + ":ajar")
+        self._show_base()
 
     def _begin_period(self, now_ms: int) -> None:
         self._period_ms = now_ms
@@ -117,16 +121,16 @@ class Probes:
             if config is None:
                 continue
             begun_ms = self._recorder.uptime.ms()
-            await self._sample()
+            await self.sample()
             self._report(config, self._recorder.uptime.ms())
             wait_ms = config.sample * 1000
             while self._recorder.uptime.ms() - begun_ms < wait_ms and self._holdings.config is config:
                 self._heart.beat()
-                self._tick()
+                self.tick()
                 await asyncio.sleep_ms(_CONTACT_MS)
-            self._tick()
+            self.tick()
 
-    async def _sample(self) -> None:
+    async def sample(self) -> None:
         """Convert all at once, wait without blocking, read one probe a turn."""
         there: list[bool] = [bus.convert() for bus in self._buses]
         await asyncio.sleep_ms(CONVERT_MS)
@@ -143,7 +147,10 @@ class Probes:
                 self._obey(watched, watched.judge.sample(number, probe.value, health, now_ms))
                 await asyncio.sleep_ms(0)
 
-    def _tick(self) -> None:
+    def tick(self) -> None:
+        """Obey a new configuration, look at the rooms' doors, let time pass."""
+        if self._holdings.config is not self._config:
+            self._configure()
         now_ms = self._recorder.uptime.ms()
         for watched in self._zones:
             bus = watched.judge.zone.bus
@@ -170,11 +177,17 @@ class Probes:
             return
         if change.blocks:
             self._block(zone, change)
-        if not change.blocks or change.kind == records.NO_DATA:
-            fields: dict[str, object] = {"a": change.kind, "s": change.start, "z": zone, "val": change.value}
-            if change.probe >= 0:
-                fields["p"] = change.probe
-            self._recorder.event("alarm", fields)
+            return
+        fields: dict[str, object] = {"a": change.kind, "s": change.start, "z": zone, "val": change.value}
+        if change.probe >= 0:
+            fields["p"] = change.probe
+        self._recorder.event("alarm", fields)
+
+    def after_power_cut(self, last_s: int, now_s: int) -> None:
+        """At boot, if there was a life before it: block what was unwatched for too long (`core.zone`)."""
+        for zone in self._holdings.config.zones:
+            if unwatched(zone, last_s, now_s):
+                self._block(zone.zone_id, Change(records.NO_DATA, 1, 0, -1, True))
 
     def _block(self, zone: str, change: Change) -> None:
         """Doors of the zone open for nobody but staff until a named person lifts it (R-53)."""
@@ -194,6 +207,9 @@ class Probes:
             self._indicators.raise_quiet(cause + ":ajar")
         else:
             self._indicators.drop(cause + ":ajar")
+        self._show_base()
+
+    def _show_base(self) -> None:
         for other in self._zones:
             if other.judge.no_data:
                 self._screen.base("nodata", other.judge.zone.zone_id)

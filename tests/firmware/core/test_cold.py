@@ -17,7 +17,7 @@ from firmware.contract.records import (
     check_rows,
 )
 from firmware.core import probe as p
-from firmware.core.zone import HYSTERESIS, Change, Minute, ZoneJudge
+from firmware.core.zone import CLOCK_STEP_S, HYSTERESIS, Change, Minute, ZoneJudge, unwatched
 
 
 def _pad(raw: int, reserved: int = 0x10, config: int = 0x7F) -> bytes:
@@ -159,6 +159,34 @@ def test_both_silent_is_no_data_and_blocks() -> None:
     assert zone.sounds
     changes = _run(zone, {0: (300, GOOD), 1: (0, CRC)}, 750, 60)
     assert _kinds(changes) == [(PROBE, 0, False), (NO_DATA, 0, False)]
+
+
+def test_a_power_cut_as_long_as_the_silence_or_of_unknown_length_leaves_a_zone_unwatched() -> None:
+    zone, boot = _zone().zone, 1_790_000_000
+    for last, now, is_unwatched in (
+        (boot - 599, boot, False),
+        (boot - 600, boot, True),
+        (boot - 86_400, boot, True),
+        (0, boot, True),
+        (boot, 0, True),
+        (0, 0, True),
+        (boot + CLOCK_STEP_S, boot, False),
+        (boot + CLOCK_STEP_S + 1, boot, True),
+    ):
+        assert unwatched(zone, last, now) is is_unwatched, (last - boot, now)
+    assert not unwatched(_zone(0).zone, 0, 0)
+
+
+def test_a_zone_that_leaves_takes_its_alarms_along() -> None:
+    zone = _zone()
+    assert zone.leave() == []
+    _run(zone, {0: (0, SILENT), 1: (450, GOOD)}, 0, 60)
+    assert sorted(_kinds(zone.leave())) == [(PROBE, 0, False), (WARM, 0, False)]
+    _run(zone, {0: (0, SILENT), 1: (0, SILENT)}, 60, 700)
+    assert (NO_DATA, 0, False) in _kinds(zone.leave())
+    zone.contact(True, 0)
+    zone.tick(900_000)
+    assert (AJAR, 0, False) in _kinds(zone.leave())
 
 
 def test_a_zone_that_never_had_a_probe_reading_is_no_data_too() -> None:
