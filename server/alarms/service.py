@@ -212,11 +212,17 @@ def on_release(
         _close_if_due(session, context, alarm)
 
 
+def _is_of_site(session: Session, record: dict[str, Any], item: Item) -> bool:
+    """A gateway speaks for the controllers of its own site alone."""
+    controller = session.get(Controller, str(record["d"]))
+    return controller is not None and controller.site_id == item.site_id
+
+
 def on_presence(
     session: Session, context: Context, _device: Controller | None, record: dict[str, Any], item: Item
 ) -> None:
-    """Handler of the gateway's `presence` records: a controller that can no longer be reached."""
-    if session.get(Controller, str(record["d"])) is None:
+    """Handler of the gateway's `presence` records: a controller of its site that can no longer be reached."""
+    if not _is_of_site(session, record, item):
         return
     subject = Subject(str(record["d"]))
     apply(session, context, Change(rules.LOST, record["s"] != "online", subject), item.at, mailed=False)
@@ -242,8 +248,8 @@ def tell_lost(session: Session, context: Context, _subject: str = "") -> None:
 def on_quota(
     session: Session, context: Context, _device: Controller | None, record: dict[str, Any], item: Item
 ) -> None:
-    """Handler of the gateway's `quota` records: a babbling controller."""
-    if session.get(Controller, str(record["d"])) is None:
+    """Handler of the gateway's `quota` records: a babbling controller of its site."""
+    if not _is_of_site(session, record, item):
         return
     change = Change(rules.BABBLING, True, Subject(str(record["d"])), int(record.get("x", 0)))
     apply(session, context, change, item.at)

@@ -113,7 +113,7 @@ def _note(context: Context, site_id: str, online: list[presence.Online]) -> None
         if gateway is not None:
             gateway.heard_at = now
         presence.note(session, site_id, online, now)
-    hearing.mark(context.clock, {entry.device for entry in online}, now)
+    hearing.mark(context.clock, site_id, now)
 
 
 @router.get("/changes", responses=problems(401, 410), response_model_exclude_none=True)

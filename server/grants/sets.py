@@ -12,7 +12,7 @@ from server.foundation.context import Context
 from server.gateways import feed
 from server.grants.models import GrantRow
 from server.lockers.keys import sealed
-from server.lockers.models import Controller
+from server.lockers.models import REVOKED, Controller
 
 SNAPSHOT_EVERY = 32
 """Every so many versions the whole set is sent, so that a gateway's chain of changes stays short."""
@@ -81,6 +81,8 @@ def _send(
     before: list[bytes],
     after: list[bytes],
 ) -> None:
+    if controller.presence == REVOKED:
+        return  # it never connects again; its version still counts what was withdrawn
     bodies = wire.pieces(controller.grants_version, base, before if base else [], after)
     feed.append(
         session,

@@ -7,10 +7,11 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from firmware.contract import commands as wire
 from server.foundation.audit import record
 from server.foundation.context import Context
 from server.gateways.dispatch import Item
-from server.lockers.models import Block, Controller
+from server.lockers.models import Block, Command, Controller
 
 
 def live(session: Session, controller_id: str | None = None) -> Sequence[Block]:
@@ -36,9 +37,15 @@ def find(session: Session, controller_id: str, block_id: str) -> Block | None:
 def on_block(
     session: Session, context: Context, device: Controller | None, body: dict[str, Any], item: Item
 ) -> None:
-    """A `block` record. One that a command asked for is there already."""
+    """A `block` record: the block is in force at the doors. One that a command asked for bears the person's
+    name and words."""
     if device is None or find(session, device.id, str(body["id"])) is not None:
         return
+    asked = session.scalars(
+        select(Command).where(
+            Command.controller_id == device.id, Command.op == wire.BLOCK, Command.block_id == str(body["id"])
+        )
+    ).one_or_none()
     session.add(
         Block(
             id=context.ids.new(),
@@ -46,7 +53,8 @@ def on_block(
             block_id=str(body["id"]),
             zone_key=str(body["z"]),
             reason=str(body["r"]),
-            by="device",
+            by=asked.by if asked is not None else "device",
+            note=asked.reason if asked is not None else "",
             began_at=item.at,
         )
     )
@@ -79,4 +87,22 @@ def on_release(
         "block.released",
         f"controller:{device.id}",
         {"block": block.block_id, "by": block.released_by, "reason": block.release_reason},
+    )
+
+
+def forget(session: Session, context: Context, command: Command) -> None:
+    """A release failed because the controller holds no block of that id (it lost its flash, say): nothing is
+    blocked at the doors, so nothing is blocked here."""
+    block = find(session, command.controller_id, command.block_id)
+    if block is None or block.released_at is not None:
+        return
+    block.released_at = context.clock.now()
+    block.released_by = command.by
+    record(
+        session,
+        context,
+        f"device:{command.controller_id}",
+        "block.unknown",
+        f"controller:{command.controller_id}",
+        {"block": block.block_id, "by": command.by, "reason": command.reason},
     )

@@ -19,13 +19,10 @@ from server.foundation.errors import Conflict, NotFound, Unprocessable
 from server.foundation.timers import set_timer
 from server.gateways import feed
 from server.gateways.dispatch import Item
+from server.lockers import blocks, hearing
 from server.lockers.keys import sealed
-from server.lockers.models import REVOKED, Block, Command, Compartment, Controller
+from server.lockers.models import REVOKED, Block, Command, Compartment, Controller, Zone
 from server.people.logins import Signed
-
-HEARD_WITHIN = timedelta(seconds=90)
-"""A device of which no poll spoke for so long is taken as offline: its uptime is no longer known well
-enough."""
 
 _ANSWER_WITHIN = timedelta(seconds=150)
 """After the longest life of a command and some: then it is `silent`, and nobody may assume that it did
@@ -51,28 +48,25 @@ def open_door(
 def block_doors(
     session: Session, context: Context, person: Signed, controller_id: str, zone_key: str, reason: str
 ) -> Command:
-    """Blocks a zone's doors, or all with zone "", until a person releases them."""
+    """Asks for a block of a zone's doors, or of all with zone "", until a person releases them; it is in
+    force when its `block` record comes back.
+
+    Raises NotFound for a controller or a zone that is not, or that the controller does not know: it is told
+    of zones with probes alone (`configuration.build`).
+    """
     controller = session.get(Controller, controller_id)
     if controller is None:
         raise NotFound("there is no such controller")
+    if zone_key:
+        probes = session.scalar(
+            select(Zone.probes).where(Zone.controller_id == controller_id, Zone.key == zone_key)
+        )
+        if not probes:
+            raise NotFound("the controller has no such zone to block")
     block_id = context.ids.token(8)
-    command = _send(
+    return _send(
         session, context, person, controller, wire.BLOCK, reason, zone_key=zone_key, block_id=block_id
     )
-    session.add(
-        Block(
-            id=context.ids.new(),
-            controller_id=controller.id,
-            block_id=block_id,
-            zone_key=zone_key,
-            reason="hand",
-            by=person.name,
-            note=reason,
-            began_at=context.clock.now(),
-        )
-    )
-    session.flush()
-    return command
 
 
 def release_block(
@@ -153,10 +147,9 @@ def _send(
     if not reason:
         raise Unprocessable("a reason is needed", code="reason-needed")
     now = context.clock.now()
-    heard = controller.heard_at
-    if controller.presence != "online" or heard is None or now - heard > HEARD_WITHIN:
+    elapsed_ms = hearing.elapsed_ms(context.clock, controller)
+    if controller.presence != "online" or elapsed_ms is None or elapsed_ms > hearing.HEARD_WITHIN_MS:
         raise Conflict("the controller is not connected; nothing was sent", code="offline")
-    elapsed_ms = max(0, int((now - heard).total_seconds() * 1000))
     not_after_ms = controller.uptime_ms + elapsed_ms + context.settings.command_ttl_s * 1000
     by = person.name.encode()[:64].decode(errors="ignore")
     command_id = context.ids.token(8)
@@ -228,14 +221,16 @@ def on_cmd(
     if word == records.BAD_SEAL:
         return  # whoever altered it chose the id; the real one may still arrive
     _finish(session, context, command.id, _FINAL.get(word, "refused"), word, str(body.get("o", "")))
+    if word == records.FAILED and body.get("op") == wire.RELEASE:
+        blocks.forget(session, context, command)
 
 
 def on_undelivered(
-    session: Session, context: Context, _device: Controller | None, body: dict[str, Any], _item: Item
+    session: Session, context: Context, _device: Controller | None, body: dict[str, Any], item: Item
 ) -> None:
-    """The gateway could not hand a command over, and will not."""
+    """The gateway could not hand a command over, and will not. Another site's gateway knows nothing of it."""
     command = session.get(Command, str(body.get("id")))
-    if command is not None:
+    if command is not None and session.get_one(Controller, command.controller_id).site_id == item.site_id:
         _finish(session, context, command.id, "undelivered", str(body.get("r", ""))[:32])
 
 

@@ -160,9 +160,9 @@ def block_doors(context: Ctx, manager: Manager, controller_id: Identifier, body:
 def revoke_controller(
     context: Ctx, manager: Manager, controller_id: Identifier, body: Reason
 ) -> ControllerView:
-    """Takes a stolen or replaced controller's right to connect away, for good."""
+    """Takes a stolen or replaced controller's right to connect away for good; refunds its live orders."""
     with context.store.write() as session:
-        row = commands.revoke_controller(session, context, manager, controller_id, body.reason)
+        row = ending.revoke_controller(session, context, manager, controller_id, body.reason)
         return _controller_view(row)
 
 

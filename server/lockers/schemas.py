@@ -1,8 +1,9 @@
 """Controllers, doors, blocks and commands as the API shows them."""
 
 from datetime import datetime
+from typing import Annotated
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from server.foundation.web import Text, Wire
 
@@ -86,5 +87,5 @@ class RecordView(BaseModel):
 class BlockBody(Wire):
     """Which doors to block: a zone's, or with "" all; and why."""
 
-    zone: str = ""
+    zone: Annotated[str, Field(pattern=r"^([a-z0-9-]{1,32})?$")] = ""
     reason: Text

@@ -8,9 +8,9 @@ from server.foundation.audit import record
 from server.foundation.context import Context
 from server.foundation.errors import Conflict, Unprocessable
 from server.grants import service as grants
-from server.lockers import blocks, contents
+from server.lockers import blocks, commands, contents
 from server.lockers.commands import find_door
-from server.lockers.models import EMPTY, Compartment, Controller
+from server.lockers.models import EMPTY, REVOKED, Compartment, Controller
 from server.orders import capacity, moves
 from server.orders.models import Order
 from server.orders.repository import claims, get_order, holdings, live_claim
@@ -35,14 +35,14 @@ from server.people.logins import Signed
 
 def begin_refund(session: Session, context: Context, order: Order, reason: str, by: str) -> Refund:
     """Moves the order to refunding and revokes its code. The sum is settled when the controller has applied
-    that."""
+    that, or at once if nothing more can be heard of it."""
     controller = session.get_one(Controller, order.controller_id)
     moves.move_order(session, context, order, REFUNDING, by)
     version = grants.revoke(session, context, controller, order.id, by)
     refund = Refund(
         id=context.ids.new(),
         order_id=order.id,
-        amount_cents=order.total_cents,
+        amount_cents=_owed(session, order),
         currency=order.currency,
         reason=reason,
         by=by,
@@ -53,14 +53,23 @@ def begin_refund(session: Session, context: Context, order: Order, reason: str, 
     session.add(refund)
     session.flush()
     record(session, context, by, "refund.began", f"order:{order.id}", {"reason": reason, "version": version})
-    if version <= controller.grants_applied:
+    if version <= controller.grants_applied or controller.presence == REVOKED:
         settle(session, context, refund)
     return refund
 
 
-def refund(session: Session, context: Context, order: Order, reason: str, by: str) -> Refund:
+def _owed(session: Session, order: Order) -> int:
+    """The price of every line that was not collected, nor is left to a manager as doubtful."""
+    return sum(
+        held.cents for held in holdings(session, order.id) if held.claim.state not in (COLLECTED, DOUBTFUL)
+    )
+
+
+def refund(
+    session: Session, context: Context, order: Order, reason: str, by: str, *, besides_doubtful: bool = False
+) -> Refund:
     """Gives an order up: its claims are withdrawn, its code revoked, its money returned for what was not
-    collected.
+    collected. `besides_doubtful`: nor for goods that may have been taken, which stay as they are.
 
     Raises Conflict for an order that is not paid, or is over; Unprocessable without a reason.
     """
@@ -72,6 +81,8 @@ def refund(session: Session, context: Context, order: Order, reason: str, by: st
         if claim.state == PAID:
             moves.move_claim(session, context, claim, REFUSED, by, ended_at=context.clock.now())
             capacity.free(session, claim.id)
+        elif claim.state == DOUBTFUL and claim.loaded_at is not None and besides_doubtful:
+            continue
         elif claim.state in (BOUND, LOADED, DOUBTFUL, EXPIRED):
             moves.move_claim(session, context, claim, WITHDRAWN, by)
     return begin_refund(session, context, order, reason, by)
@@ -81,11 +92,8 @@ def settle(session: Session, context: Context, refund: Refund) -> None:
     """The revocation is applied, so every collection before it is known: fixes the sum, frees doors that
     are surely empty."""
     order = session.get_one(Order, refund.order_id)
-    returned = 0
+    returned = _owed(session, order)
     for held in holdings(session, order.id):
-        if held.claim.state == COLLECTED:
-            continue
-        returned += held.cents
         never_loaded = held.claim.loaded_at is None
         if (
             held.claim.state == WITHDRAWN
@@ -114,18 +122,35 @@ def settle(session: Session, context: Context, refund: Refund) -> None:
 
 
 def settle_applied(session: Session, context: Context, controller: Controller) -> None:
-    """After an `applied` record: every refund whose revocation the controller has by now."""
-    waiting = session.scalars(
+    """After an `applied` record: every refund whose revocation the controller has by now. Of a revoked
+    controller: every one."""
+    query = (
         select(Refund)
         .join(Order, Order.id == Refund.order_id)
-        .where(
-            Order.controller_id == controller.id,
-            Refund.state == WAITING,
-            Refund.grants_version <= controller.grants_applied,
-        )
-    ).all()
-    for each in waiting:
+        .where(Order.controller_id == controller.id, Refund.state == WAITING)
+    )
+    if controller.presence != REVOKED:
+        query = query.where(Refund.grants_version <= controller.grants_applied)
+    for each in session.scalars(query).all():
         settle(session, context, each)
+
+
+def revoke_controller(
+    session: Session, context: Context, person: Signed, controller_id: str, reason: str
+) -> Controller:
+    """Takes a controller's right to connect away, and gives back the money of the orders whose doors it has:
+    none of its codes can be withdrawn any more, and no word of a collection will come.
+
+    Raises as `commands.revoke_controller`.
+    """
+    controller = commands.revoke_controller(session, context, person, controller_id, reason)
+    settle_applied(session, context, controller)
+    live = select(Order).where(
+        Order.controller_id == controller.id, Order.state.in_((PAID, REGISTERED, READY))
+    )
+    for order in session.scalars(live.order_by(Order.id)).all():
+        refund(session, context, order, "the lockers were taken out of service", person.actor)
+    return controller
 
 
 def on_window(session: Session, context: Context, order_id: str) -> None:
@@ -159,10 +184,15 @@ def blocked_doors(session: Session, order: Order) -> list[int]:
 
 
 def refund_by_customer(session: Session, context: Context, order: Order) -> Refund:
-    """The customer takes the offer of a blocked order; raises Conflict where nothing is blocked."""
+    """The customer takes the offer of a blocked order; raises Conflict where nothing is blocked.
+
+    Goods that the customer may have taken, from a compartment whose sensor could not see, are a manager's
+    decision.
+    """
     if not blocked_doors(session, order):
         raise Conflict("no door of this order is blocked")
-    return refund(session, context, order, "blocked by the cold chain", f"customer:{order.id}")
+    by = f"customer:{order.id}"
+    return refund(session, context, order, "blocked by the cold chain", by, besides_doubtful=True)
 
 
 def confirm_empty(

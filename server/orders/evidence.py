@@ -1,5 +1,6 @@
 """What controllers' records say of orders: `applied`, `after`, `door`. Contents change on evidence alone."""
 
+import logging
 from typing import Any
 
 from sqlalchemy import select
@@ -18,6 +19,8 @@ from server.orders import states as st
 from server.orders.models import Claim, Order
 from server.orders.repository import claim_of_load, claims
 
+log = logging.getLogger(__name__)
+
 
 def on_applied(
     session: Session, context: Context, device: Controller | None, body: dict[str, Any], _item: Item
@@ -27,6 +30,9 @@ def on_applied(
     if device is None:
         return
     version = int(body["ver"])
+    if version > (device.config_version if body["d"] == "cfg" else device.grants_version):
+        log.warning("%s says that it applied a version that was never sent", device.id)
+        return  # taken at its word it would make every later revocation final at once
     if body["d"] == "cfg":
         if body["ok"] == 1:
             device.config_applied = max(device.config_applied, version)
@@ -93,8 +99,10 @@ def on_after(
         _collected(session, context, door, claim, actor)
     elif result in (records.COLLECTED, records.DOUBTFUL):
         _doubtful(session, context, door, claim, actor, "a cycle that proves nothing")
-    elif result == records.CHECKED and sensor == records.ABSENT and door.contents == STOCKED:
-        contents.change(session, context, door, DOUBTFUL, actor, "opened by a person, nothing seen inside")
+    elif sensor == records.ABSENT and door.contents == STOCKED:
+        contents.change(session, context, door, DOUBTFUL, actor, "opened, and nothing seen inside")
+    elif sensor != records.ABSENT and door.contents == EMPTY:
+        contents.change(session, context, door, DOUBTFUL, actor, "opened, and perhaps something inside")
     if claim is not None:
         progress(session, context, session.get_one(Order, claim.order_id))
 
@@ -164,3 +172,5 @@ def on_door(
             f"controller:{device.id}",
             {"door": door.number},
         )
+        if door.contents == EMPTY:  # goods inside are judged by the sensor, in the `after` record
+            contents.change(session, context, door, DOUBTFUL, f"device:{device.id}", "opened by force")

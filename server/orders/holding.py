@@ -11,7 +11,7 @@ from server.foundation.audit import record
 from server.foundation.context import Context
 from server.foundation.errors import Conflict, NotFound, Unprocessable
 from server.foundation.timers import set_timer
-from server.lockers.models import Controller
+from server.lockers.models import REVOKED, Controller
 from server.orders import capacity, moves
 from server.orders.models import Claim, Order, OrderLine
 from server.orders.repository import claims, get_order
@@ -51,14 +51,16 @@ class NewOrder:
 def hold(session: Session, context: Context, new: NewOrder, actor: str) -> Order:
     """Holds capacity for every line or for none.
 
-    Raises NotFound (bank, product), Unprocessable (window, total), Conflict `full` (no capacity) or
-    `reference`.
+    Raises NotFound (bank, product), Unprocessable (window, total), Conflict `full` (no capacity),
+    `reference` or `revoked` (the bank is out of service for good).
     """
     now = context.clock.now()
     _check_window(new, now)
     bank = session.get(Controller, new.bank)
     if bank is None or bank.kind != "bank":
         raise NotFound("there is no such bank", code="unknown-bank")
+    if bank.presence == REVOKED:
+        raise Conflict("this bank is out of service", code="revoked")
     known = session.scalars(
         select(Order.id).where(Order.shop_id == new.shop_id, Order.reference == new.reference)
     ).one_or_none()

@@ -8,7 +8,7 @@ from server.catalogue.models import Product
 from server.foundation.context import Context
 from server.foundation.timers import set_timer
 from server.grants import service as grants
-from server.lockers.models import Compartment, Controller
+from server.lockers.models import REVOKED, Compartment, Controller
 from server.orders import capacity, ending, holding, moves
 from server.orders.models import Claim, Order, OrderLine
 from server.orders.repository import claims, get_order
@@ -27,13 +27,14 @@ AFTER_WINDOW = timedelta(minutes=5)
 def on_captured(session: Session, context: Context, order: Order) -> str:
     """Moves the order on; returns what happened: `paid`, `late-paid`, `refunded` or `already`."""
     now = context.clock.now()
-    if order.state == HELD and order.hold_expires_at <= now:
+    revoked = session.get_one(Controller, order.controller_id).presence == REVOKED
+    if order.state == HELD and (order.hold_expires_at <= now or revoked):
         holding.lapse(session, context, order)
     if order.state == HELD:
         _paid(session, context, order)
         return "paid"
     if order.state == LAPSED:
-        if order.window_end > now and _claim_again(session, context, order):
+        if not revoked and order.window_end > now and _claim_again(session, context, order):
             _paid(session, context, order)
             return "late-paid"
         for claim in claims(session, order.id):
