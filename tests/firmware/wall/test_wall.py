@@ -276,6 +276,41 @@ def test_power_cut_before_the_coil_loses_no_event_and_locks_nobody_out(tmp_path:
     _run(tmp_path, story)
 
 
+def test_after_a_long_power_cut_goods_stay_in_and_a_door_forced_meanwhile_is_an_alarm(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        wall, device = bench.wall(), bench.devices["wall"]
+        controller = await bench.start("wall")
+        await bench.until(lambda: device.hellos)
+        # A factory-new device: nobody's goods were in it, so nothing is blocked.
+        controller.reset()
+        await bench.until(partial(_said_hello, bench, 1))
+        await bench.configure("wall")
+        await bench.until(lambda: any(record["k"] == "r" for record in device.records.values()))
+        assert device.events("block") == []
+        producer = random_code(12)
+        await bench.grant("wall", _grant(bench, "wall", 10, 3, producer, LOADER, MAKES_LOAD, 7))
+        controller.power(False)
+        await controller.ended()
+        wall.force(20)
+        # The battery clock goes on; the bench's zones may be silent for four seconds.
+        await asyncio.sleep(6)
+        controller.power(True)
+        await bench.until(lambda: device.events("block"))
+        assert [(block["z"], block["r"]) for block in device.events("block")] == [
+            ("chilled", records.NO_DATA)
+        ]
+        boot = device.events("boot")[-1]
+        assert int(str(boot["m1"])) - int(str(boot["m0"])) >= 4
+        await bench.until(lambda: any(alarm["a"] == records.FORCED for alarm in device.events("alarm")))
+        assert [(door["d"], door["s"], door["x"]) for door in device.events("door")] == [(20, 1, 1)]
+        await bench.until(wall.buzzer)
+        await bench.type("wall", "*" + producer)
+        await bench.until(lambda: wall.display()[0].startswith("Froid"))
+        assert _coils(bench, "wall") == []
+
+    _run(tmp_path, story)
+
+
 def test_file_system_beyond_repair_is_made_anew_and_everything_stays_shut_until_released(
     tmp_path: Path,
 ) -> None:
