@@ -13,6 +13,12 @@ ROOM = "room"
 
 RS485 = "8a80"
 MCP = "mcp"
+REACH = {RS485: (31, 24), MCP: (127, 8)}
+"""Kind of lock board → highest bus address, most locks: the DIP switches and the frame of an 8A/80 board, the
+lines of an MCP23017.
+"""
+MAX_PROBES = 16
+"""Of all zones together: what one readings record holds."""
 
 
 class Door:
@@ -183,16 +189,18 @@ def unpack(body: bytes) -> Config:
         raise ContractError("config")
     boards: list[Board] = []
     for row in _rows(message, "boards", 3):
-        board = Board(_str(row[0]), _int(row[1], 1, 127), _int(row[2], 1, 48))
-        if board.kind not in (RS485, MCP):
+        reach = REACH.get(_str(row[0]))
+        if reach is None:
             raise ContractError("config")
-        boards.append(board)
+        boards.append(Board(_str(row[0]), _int(row[1], 1, reach[0]), _int(row[2], 1, reach[1])))
     zones: list[Zone] = []
+    probes_in_all = 0
     for row in _rows(message, "zones", 9):
         ids = row[2]
         if not isinstance(ids, list) or len(ids) > 4:
             raise ContractError("config")
         probes = [_str(rom) for rom in ids]
+        probes_in_all += len(probes)
         zones.append(
             Zone(
                 _str(row[0]),
@@ -206,6 +214,8 @@ def unpack(body: bytes) -> Config:
                 _int(row[8], 1, 86400),
             )
         )
+    if probes_in_all > MAX_PROBES:
+        raise ContractError("config")
     doors: list[Door] = []
     numbers: list[int] = []
     locks: list[tuple[int, int]] = []

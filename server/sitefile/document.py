@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from firmware.contract import config
 from server.foundation.errors import ConfigurationError
 from server.foundation.web import Email, Identifier, Text
 
@@ -92,6 +93,14 @@ class BoardPart(Part):
     address: Annotated[int, Field(ge=1, le=127)]
     locks: Annotated[int, Field(ge=1, le=48)]
 
+    @model_validator(mode="after")
+    def exists(self) -> Self:
+        """No board of that kind has a higher address or more locks; its controller would obey nothing."""
+        address, locks = config.REACH[self.kind]
+        if self.address > address or self.locks > locks:
+            raise ValueError(f"a board {self.kind} has an address up to {address} and at most {locks} locks")
+        return self
+
 
 class ZonePart(Part):
     """`[[sites.controllers.zones]]`."""
@@ -146,7 +155,9 @@ class ControllerPart(Part):
 
     @model_validator(mode="after")
     def holds_together(self) -> Self:
-        """Every door has a board, a lock of its own and a known zone."""
+        """Every door has a board, a lock of its own and a known zone; the probes fit one record."""
+        if sum(len(zone.probes) for zone in self.zones) > config.MAX_PROBES:
+            raise ValueError(f"a controller has at most {config.MAX_PROBES} probes in all its zones")
         zones = {zone.id for zone in self.zones} | {"", "ambient"}
         numbers: set[int] = set()
         locks: set[tuple[int, int]] = set()

@@ -96,6 +96,9 @@ def test_r62_what_no_controller_should_obey_refuses_the_whole_document() -> None
         {"boards": []},
         {"boards": [["relay", 1, 16], ["mcp", 32, 8]]},
         {"boards": [["8a80", 0, 16], ["mcp", 32, 8]]},
+        {"boards": [["8a80", 32, 16], ["mcp", 32, 8]]},
+        {"boards": [["8a80", 1, 25], ["mcp", 32, 8]]},
+        {"boards": [["8a80", 1, 16], ["mcp", 32, 9]]},
         {"doors": [[1, "chilled", 2, 1, 1]]},
         {"doors": [[1, "chilled", 0, 17, 1]]},
         {"doors": [[1, "chilled", 0, 0, 1]]},
@@ -107,11 +110,20 @@ def test_r62_what_no_controller_should_obey_refuses_the_whole_document() -> None
         {"zones": [["chilled", 0, ["28"] * 5, -100, 400, 400, 1800, 600, 120]]},
         {"zones": [["chilled", 0, ["28"], -100, 400, 400, 0, 600, 120]]},
         {"zones": [["chilled", 0, ["28"], -100, 40.5, 400, 1800, 600, 120]]},
+        {"zones": [[f"zone-{at}", at, ["28"] * 4, -100, 400, 400, 1, 1, 1] for at in range(5)]},
     ]
     for changes in refused:
         assert _reason(_config(**changes), config.unpack) in ("config", "field"), changes
     assert _reason(b"G\x01{}", config.unpack) == "config"
     assert _reason(b"C\x02" + _config()[2:], config.unpack) == "config"
+
+
+def test_r62_the_most_that_hardware_and_a_readings_record_hold_is_obeyed() -> None:
+    boards = [["8a80", 31, 24], ["mcp", 39, 8]]
+    zones = [[f"zone-{at}", at, ["28"] * 4, -100, 400, 400, 1, 1, 1] for at in range(4)]
+    document = config.unpack(_config(boards=boards, zones=zones))
+    assert [(board.address, board.locks) for board in document.boards] == [(31, 24), (39, 8)]
+    assert sum(len(zone.probes) for zone in document.zones) == config.MAX_PROBES
 
 
 def test_r63_the_factory_configuration_has_no_door_to_open() -> None:

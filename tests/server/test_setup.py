@@ -62,6 +62,19 @@ def test_a_server_without_its_tables_says_what_to_do(tmp_path: Path) -> None:
         ("first_channel = 4", "first_channel = 3", "no lock of its own"),
         ('zone = "chilled"', 'zone = "cold"', "unknown zone"),
         ('name = "Tomates 1 kg"', 'name = "Tomates anciennes, 1 kilo"', "24 bytes"),
+        ("address = 1, locks = 16", "address = 32, locks = 16", "address up to 31"),
+        ("address = 1, locks = 16", "address = 1, locks = 25", "at most 24 locks"),
+        ('kind = "8a80"', 'kind = "mcp"', "at most 8 locks"),
+        (
+            '[[sites.controllers.zones]]\nid = "chilled"',
+            "".join(
+                f'[[sites.controllers.zones]]\nid = "z{at}"\nname = "z"\nclimate = "chilled"\n'
+                f'probes = ["28a100000000000{at}", "28a100000000001{at}", "28a100000000002{at}"]\n'
+                for at in range(5)
+            )
+            + '[[sites.controllers.zones]]\nid = "chilled"',
+            "at most 16 probes",
+        ),
         ('id = "wall-1"', 'id = "gw"', "is taken"),
         ("currency", "curency", "platform.curency"),
         ("[platform]", "[platform", "Expected"),
