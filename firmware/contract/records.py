@@ -87,13 +87,14 @@ def required() -> dict[str, dict[str, tuple[type, ...]]]:
 
     `boot`: cause, firmware, previous boot's last event and reading seq, interval of readings that may be
     missing (Unix s, 0 if unknown). `gap`: numbers `f`..`n` will never come, reason. `applied`: "cfg" or
-    "grants" with version, set digest and count. `use`: "grant" or "cmd" with its id, written before the
-    coil. `lock`: outcome after `x` tries. `door`: 1 open, 0 closed, `x` 1 if nobody asked for it. `after`:
-    a contact cycle ended: item sensor and result, load concerned (0 none). `cmd`: a command's result
-    (`st1`: the first result, in answer to a duplicate). `block`/`release`: a zone's doors (z) or all (z
-    ""). `alarm`: kind, 1 start 0 end; `val` of an alarm or a block: hundredths of a degree. `r`: period
-    start (Unix s, 0 unknown) and length s, rows [zone, probe no, min, mean, max, samples, health] in
-    hundredths of a degree; a row without samples has three zeros and 0 samples, which are no temperature.
+    "grants" with version, set digest and count. `try`: `w` tries left, `x` attempts before it that were
+    only counted. `use`: "grant" or "cmd" with its id, written before the coil. `lock`: outcome after `x`
+    tries. `door`: 1 open, 0 closed, `x` 1 if nobody asked for it. `after`: a contact cycle ended: item
+    sensor and result, load concerned (0 none). `cmd`: a command's result (`st1`: the first result, in
+    answer to a duplicate). `block`/`release`: a zone's doors (z) or all (z ""). `alarm`: kind, 1 start 0
+    end; `val` of an alarm or a block: hundredths of a degree. `r`: period start (Unix s, 0 unknown) and
+    length s, rows [zone, probe no, min, mean, max, samples, health] in hundredths of a degree; a row
+    without samples has three zeros and 0 samples, which are no temperature.
     """
     return {
         "boot": {"c": _TEXT, "fw": _TEXT, "pe": _INT, "pr": _INT, "m0": _INT, "m1": _INT},
@@ -119,6 +120,7 @@ def optional() -> dict[str, dict[str, tuple[type, ...]]]:
     return {
         "boot": {"rtc": _INT},
         "applied": {"dg": _TEXT, "cnt": _INT, "r": _TEXT},
+        "try": {"x": _INT},
         "lock": {"r": _TEXT},
         "cmd": {"op": _TEXT, "r": _TEXT, "d": _INT, "o": _TEXT, "st1": _TEXT},
         "block": {"val": _INT},

@@ -11,6 +11,7 @@ from firmware.core.door import request_of
 from firmware.core.entry import Line
 from firmware.core.grantbook import Verdict
 from firmware.drivers.keypad import Keypad
+from firmware.services.attempts import Attempts
 from firmware.services.doors import Doors
 from firmware.services.holdings import Holdings
 from firmware.services.recorder import Recorder
@@ -43,6 +44,7 @@ class Entry:
         self._heart = heart
         self._line = Line()
         self._throttled = False
+        self._attempts = Attempts(recorder, holdings.bucket)
 
     @property
     def in_use(self) -> bool:
@@ -94,8 +96,7 @@ class Entry:
         self._screen.message(name, self._line.masked(), "", entry.IDLE_MS)
 
     def _try(self, result: str, credential: int) -> None:
-        left = self._holdings.bucket.available(self._recorder.uptime.ms())
-        self._recorder.event("try", {"r": result, "c": credential, "w": left})
+        self._attempts.record(result, credential, self._line.is_long)
 
     def _judge(self, code: str, is_long: bool) -> None:
         """A well-formed code. Short ones cost a try, debited and flushed before anything is compared."""
