@@ -169,3 +169,34 @@ def test_changing_lies_are_never_believed() -> None:
     clock.battery_clock(NOW, False, 0)
     for at in range(100):
         assert not clock.discipline(NOW + (2 + at) * 86_400 * 2, DISCIPLINED, 30_000 * at)
+
+
+def test_time_that_was_given_out_never_comes_again() -> None:
+    clock = Clock(0)
+    clock.discipline(NOW, DISCIPLINED, 0)
+    clock.floor_due(0)
+    assert clock.now(280_000) == NOW + 280
+    assert clock.discipline(NOW + 1, DISCIPLINED, 280_000)
+    assert clock.now(280_000) == clock.now(558_000) == NOW + 280
+    assert clock.now(560_000) == NOW + 281
+
+
+def test_small_steps_do_not_add_up_to_a_great_one() -> None:
+    clock = Clock(NOW)
+    clock.battery_clock(NOW, False, 0)
+    told = NOW
+    for at in range(60):
+        told += 30 + t.MAX_STEP_S // 2
+        clock.discipline(told, DISCIPLINED, 30_000 * (at + 1))
+    assert clock.now(1_800_000) <= NOW + 1800 + t.MAX_STEP_S
+
+
+def test_minutes_are_believed_at_once_and_more_must_be_insisted_on() -> None:
+    for step, believed in ((t.MAX_STEP_S, True), (-t.MAX_STEP_S, True), (t.MAX_STEP_S + 1, False)):
+        clock = Clock(NOW)
+        clock.battery_clock(NOW + 3600, False, 0)
+        assert clock.discipline(NOW + 3600 + step, DISCIPLINED, 0) == believed
+    for at in range(t.INSISTED):
+        clock.discipline(NOW + 7200 + 30 * at, DISCIPLINED, 30_000 * at)
+    assert clock.now(30_000 * (t.INSISTED - 1)) == NOW + 7200 + 30 * (t.INSISTED - 1)
+    assert clock.discipline(NOW + 7900, DISCIPLINED, 600_000)
