@@ -27,7 +27,7 @@ class Refusing(Memory):
         super().__init__()
         self.full = False
 
-    def write(self, name: str, content: bytes | bytearray) -> bool:
+    def write(self, name: str, content: bytes | bytearray | memoryview) -> bool:
         return False if self.full else super().write(name, content)
 
 
@@ -63,12 +63,14 @@ class Output:
 class Contacts:
     """A lock board of which only the contacts are used here."""
 
+    locks = 16
+
     def __init__(self) -> None:
         self.open_bits = 0
 
-    async def pulse(self, _channel: int, _ms: int) -> bool:
-        """Nobody asks."""
-        return False
+    async def pulse(self, channel: int, pulse_ms: int) -> bool:
+        """No lock answers."""
+        return channel > self.locks and pulse_ms > 0
 
     async def refresh(self) -> bool:
         """`open_bits` are what they are."""
@@ -95,9 +97,15 @@ class Wall:
         self.indicators = Indicators(self.buzzer, self.light, Heart())
         recorder = Recorder(journal, self.uptime, Clock(1_790_000_000))
         screen = Screen(None, self.uptime, Heart())
-        self.parts = (self.holdings, recorder, screen, self.indicators, Leds([]), self.board, Heart())
-        self.doors = Doors(*self.parts)
+        self.recorder, self.screen = recorder, screen
+        self.doors = self.boot()
         self.configure(1, numbers)
+
+    def boot(self) -> Doors:
+        """The service as it is after a reset: nobody has looked at a door."""
+        return Doors(
+            self.holdings, self.recorder, self.screen, self.indicators, Leds([]), self.board, Heart()
+        )
 
     def configure(self, version: int, numbers: list[int], *open_doors: int) -> None:
         """A configuration with these doors comes into force while some stand open."""
@@ -125,6 +133,10 @@ class Wall:
         self.contacts.open_bits = sum([1 << number - 1 for number in numbers])
         for _ in range(3):
             asyncio.run(self.doors.round())
+
+    def sounds(self) -> bool:
+        """True while something is to be heard."""
+        return self.indicators.loud
 
     def told(self, kind: str) -> list[dict[str, object]]:
         """Event records of a kind."""
@@ -194,12 +206,12 @@ def test_a_lost_record_costs_nobody_the_answer() -> None:
 def test_a_forced_door_sounds_until_it_is_closed_whatever_the_configuration() -> None:
     wall = Wall([1, 2])
     wall.look(2)
-    assert wall.indicators.loud
+    assert wall.sounds()
     wall.configure(2, [1, 2], 2)
-    assert wall.indicators.loud
+    assert wall.sounds()
     assert [alarm["s"] for alarm in wall.told("alarm")] == [1]
     wall.look()
-    assert not wall.indicators.loud
+    assert not wall.sounds()
     assert [alarm["s"] for alarm in wall.told("alarm")] == [1, 0]
     assert [(door["s"], door["x"]) for door in wall.told("door")] == [(1, 1), (0, 0)]
 
@@ -207,22 +219,20 @@ def test_a_forced_door_sounds_until_it_is_closed_whatever_the_configuration() ->
 def test_a_door_that_is_configured_away_stops_sounding() -> None:
     wall = Wall([1, 2])
     wall.look(2)
-    assert wall.indicators.loud
+    assert wall.sounds()
     wall.configure(2, [1], 2)
-    assert not wall.indicators.loud
+    assert not wall.sounds()
     assert [alarm["s"] for alarm in wall.told("alarm")] == [1, 0]
 
 
 def test_one_wrong_look_at_boot_is_no_forced_door() -> None:
     wall = Wall([1])
-    fresh = Doors(*wall.parts)
-    wall.doors = fresh
+    wall.doors = wall.boot()
     wall.contacts.open_bits = 1
-    asyncio.run(fresh.round())
+    asyncio.run(wall.doors.round())
     wall.look()
     assert wall.told("alarm") == []
     assert wall.told("door") == []
-    again = Doors(*wall.parts)
-    wall.doors = again
+    wall.doors = wall.boot()
     wall.look(1)
     assert [alarm["a"] for alarm in wall.told("alarm")] == [records.FORCED]

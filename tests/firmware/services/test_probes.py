@@ -51,6 +51,10 @@ class Wall:
         self.holdings.take_config(config.pack(), config)
         self.probes.tick()
 
+    def signs(self) -> tuple[bool, bool]:
+        """(to be heard, to be seen)."""
+        return self.indicators.loud, self.indicators.shining
+
     def told(self, kind: str) -> list[dict[str, object]]:
         """Event records of a kind."""
         found: list[dict[str, object]] = []
@@ -90,11 +94,10 @@ def test_a_zone_with_another_probe_leaves_no_alarm_and_no_fault_behind() -> None
         asyncio.run(wall.probes.sample())
     wall.uptime.now += 600_000
     wall.probes.tick()
-    assert wall.indicators.loud
+    assert wall.signs() == (True, True)
     assert [(probe["p"], probe["h"]) for probe in wall.told("probe")] == [(0, records.SILENT)]
     wall.configure(2, "28a1000000000022")
-    assert not wall.indicators.loud
-    assert not wall.indicators.shining
+    assert wall.signs() == (False, False)
     assert [probe["h"] for probe in wall.told("probe")] == [records.SILENT, records.GOOD]
     assert [alarm["s"] for alarm in wall.told("alarm")] == [1, 0]
     assert wall.holdings.blocked == {1: records.NO_DATA}, "a new document never lifts a block (R-64)"
