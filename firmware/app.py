@@ -62,6 +62,10 @@ def _last_boot(journal: Journal) -> int:
         return 0
 
 
+def _fresh_epoch() -> int:
+    return int.from_bytes(os.urandom(4), "little") | 1
+
+
 class App:
     """Everything of one controller, made once; nothing moves before `run`."""
 
@@ -71,7 +75,7 @@ class App:
         self.files = files
         self.clock = Clock(files.number("floor"))
         journal = Journal(Ring(boot.events(), records.EVENTS), Ring(boot.readings(), records.READINGS))
-        self.journal_whole = journal.mount(int.from_bytes(os.urandom(4), "little") | 1)
+        self.journal_whole = journal.mount(_fresh_epoch())
         journal.boot = max(files.number("boot"), _last_boot(journal)) + 1
         files.put_number("boot", journal.boot)
         self.recorder = Recorder(journal, self.uptime, self.clock)
@@ -140,6 +144,7 @@ class App:
             self.board.uplinks(identity),
             self._connect,
             self.describe,
+            self.renew_journal,
             heart,
         )
         self._task("link", link, heart, False, 12_000)
@@ -195,16 +200,7 @@ class App:
             word += ", " + name + " damaged"
         last_s = self._last_reading()
         now_s = self.clock.now(self.uptime.ms()) if valid else 0
-        fields: dict[str, object] = {
-            "c": word[:64],
-            "fw": VERSION,
-            "pe": journal.rings[records.EVENTS].last,
-            "pr": journal.rings[records.READINGS].last,
-            "m0": last_s,
-            "m1": now_s,
-            "rtc": 1 if valid else 0,
-        }
-        self.recorder.event("boot", fields)
+        self._record_boot(word, last_s, now_s, valid)
         for block in self.holdings.blocks.held:
             if block.reason == "damaged":
                 self.recorder.event("block", {"id": block.block_id, "z": block.zone, "r": block.reason})
@@ -212,6 +208,26 @@ class App:
         if journal.rings[records.READINGS].last or journal_lost:
             # Somebody's goods may have been inside; a device that never took a reading has had none.
             self.probes.after_power_cut(last_s, now_s)
+
+    def _record_boot(self, cause: str, last_s: int, now_s: int, valid: bool) -> None:
+        rings = self.recorder.journal.rings
+        fields: dict[str, object] = {
+            "c": cause[:64],
+            "fw": VERSION,
+            "pe": rings[records.EVENTS].last,
+            "pr": rings[records.READINGS].last,
+            "m0": last_s,
+            "m1": now_s,
+            "rtc": 1 if valid else 0,
+        }
+        self.recorder.event("boot", fields)
+
+    def renew_journal(self) -> None:
+        """The gateway has numbers that this flash has lost: a new epoch gives none twice (R-40)."""
+        valid, last_s = self.clock.is_valid, self._last_reading()
+        now_s = self.clock.now(self.uptime.ms()) if valid else 0
+        self.recorder.journal.renew(_fresh_epoch())
+        self._record_boot("journal made anew", last_s, now_s, valid)
 
     async def run(self) -> None:
         """Start everything; returns never."""

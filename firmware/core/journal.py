@@ -79,6 +79,10 @@ class Journal:
         self.boot = 0
         self.epoch = ""
         """8 hex digits."""
+        self.outrun = False
+        """True when the receiver has a number of this epoch that was never given: the flash has lost records
+        and their numbers are being given again. Only `renew` helps.
+        """
 
     def mount(self, fresh_epoch: int) -> bool:
         """Mounts both rings, formatting what holds none under `fresh_epoch` (random, not 0). The events
@@ -93,6 +97,15 @@ class Journal:
             readings.format(events.epoch)
         self.epoch = "%08x" % events.epoch
         return whole
+
+    def renew(self, fresh_epoch: int) -> None:
+        """Begins both lanes anew under `fresh_epoch` (random, not 0); what was held is given up. Say `hello`
+        again.
+        """
+        for ring in self.rings:
+            ring.renew(fresh_epoch)
+        self.epoch = "%08x" % fresh_epoch
+        self.outrun = False
 
     def append(
         self, lane: int, kind: str, fields: dict[str, object], uptime_ms: int, unix: int, quality: int
@@ -127,6 +140,9 @@ class Journal:
     def acknowledged(self, epoch: str, lane: int, seq: int, now_ms: int) -> bool:
         """An `ack` came (R-43); True if it was of this epoch and brought progress."""
         if epoch != self.epoch or lane not in records.LANES:
+            return False
+        if seq > self.rings[lane].last:
+            self.outrun = True
             return False
         return self.windows[lane].acknowledged(seq, now_ms)
 

@@ -94,8 +94,22 @@ class Ring:
             head_number = numbers[position]
             if head_number == 0 or head_number + self._count <= newest or not self._of_epoch(position):
                 self._firsts[position] = 0
-        self._number = newest
-        position = newest % self._count
+        self._measure(newest)
+        following = (newest + 1) % self._count
+        # A record that goes on in a block without a header: the newest header has rotted. Left alone, its
+        # numbers would be given a second time, and the receiver would take new records for known ones.
+        if self._head(following) is None and self._record(following, BLOCK_HEAD)[0] == self.last + 1:
+            self._firsts[following] = self.last + 1
+            self._measure(newest + 1)
+        following = (self._number + 1) % self._count
+        if self._is_blank(following, 0):
+            self._erased = following
+        return True
+
+    def _measure(self, number: int) -> None:
+        """Takes the block of that number for the newest: finds its last record and the place of the next."""
+        self._number = number
+        position = number % self._count
         self._at = BLOCK_HEAD
         self.last = self._firsts[position] - 1
         at = BLOCK_HEAD
@@ -109,10 +123,6 @@ class Ring:
         if not self._is_blank(position, self._at):
             # A torn tail: what follows is written to a fresh block.
             self._at = self._size
-        following = (newest + 1) % self._count
-        if self._is_blank(following, 0):
-            self._erased = following
-        return True
 
     def format(self, epoch: int) -> None:
         """Begins an empty ring under a new epoch (1 to 2^32 - 1)."""
@@ -124,6 +134,16 @@ class Ring:
         self.last = self.acked = self._number = 0
         self._cursor_seq = 0
         self._erased = -1
+        self._open_block()
+
+    def renew(self, epoch: int) -> None:
+        """Begins an empty ring under a new epoch behind the blocks of the old one, which are given up; erases
+        one block at most.
+        """
+        self.epoch = epoch
+        for position in range(self._count):
+            self._firsts[position] = 0
+        self.last = self.acked = self._cursor_seq = 0
         self._open_block()
 
     @property

@@ -43,6 +43,13 @@ if TYPE_CHECKING:
             """The document for `desc`."""
             ...
 
+    class Renewer(Protocol):
+        """Begins the journal anew."""
+
+        def __call__(self) -> None:
+            """A new epoch, opened by a boot record that says so."""
+            ...
+
 
 KEEPALIVE_S = 20
 _MAX_IN = topics.MAX_MESSAGE + 128
@@ -74,6 +81,7 @@ class Link:
         uplinks: "Sequence[Uplink]",
         connector: "Connector",
         describer: "Describer",
+        renewer: "Renewer",
         heart: Heart,
     ) -> None:
         self._identity = identity
@@ -85,6 +93,7 @@ class Link:
         self._uplinks = uplinks
         self._connector = connector
         self._describer = describer
+        self._renewer = renewer
         self._heart = heart
         self._client = Client(identity.device, KEEPALIVE_S, _MAX_IN, _MAX_OUT)
         self._buffer = bytearray(512)
@@ -304,8 +313,13 @@ class Link:
         lane, seq = records.integer(message, "l"), records.integer(message, "n")
         if lane not in records.LANES:
             raise ContractError("field")
-        self._recorder.journal.acknowledged(epoch, lane, seq, self._recorder.uptime.ms())
-        self._answered = True
+        journal, now_ms = self._recorder.journal, self._recorder.uptime.ms()
+        journal.acknowledged(epoch, lane, seq, now_ms)
+        self._answered = not journal.outrun
+        if journal.outrun:
+            self._renewer()
+            journal.connected(now_ms)
+            self._greeted_ms = now_ms - _ASK_AGAIN_MS
 
     def _own_state(self, payload: bytes) -> None:
         """A `lost` of an older session that arrives after our `online` would stay: say it again (R-47)."""

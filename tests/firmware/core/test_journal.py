@@ -167,3 +167,49 @@ def test_readings_of_another_epoch_are_given_up() -> None:
     assert not other.mount(5)
     assert other.epoch == "00000005"
     assert other.range_of(records.READINGS) == (1, 0)
+
+
+def _rot(flash: MemoryFlash, journal: Journal) -> None:
+    """One bit of the newest block's header falls over."""
+    ring = journal.rings[records.EVENTS]
+    flash.blocks[ring._number % flash.block_count][5] ^= 1
+
+
+def test_r40_a_rotten_newest_header_gives_no_number_twice() -> None:
+    events, readings = MemoryFlash(8), MemoryFlash(8)
+    journal = _journal(events, readings)
+    _put(journal, 13)
+    _rot(events, journal)
+    for boot in (2, 3):
+        again = _journal(events, readings, boot)
+        assert again.epoch == journal.epoch
+        assert again.append(records.EVENTS, "power", {"s": 1}, 1, 0, 0) == 12 + boot
+    again.connected(0)
+    again.acknowledged(again.epoch, records.EVENTS, 0, 0)
+    sent = _sent(again, 0)
+    assert [message["k"] for message in sent] == ["power"] * 15
+    assert _numbers(sent) == list(range(1, 16))
+
+
+def test_r40_an_acknowledgement_of_a_number_never_given_asks_for_a_new_epoch() -> None:
+    events, readings = MemoryFlash(8), MemoryFlash(8)
+    journal = _journal(events, readings)
+    _put(journal, 20)
+    position = journal.rings[records.EVENTS]._number % 8
+    events.blocks[position] = bytearray(b"\x00" * 512)
+    again = _journal(events, readings, 2)
+    assert again.range_of(records.EVENTS)[1] < 20
+    again.connected(0)
+    assert not again.acknowledged("00000000", records.EVENTS, 20, 0)
+    assert not again.outrun
+    assert not again.acknowledged(again.epoch, records.EVENTS, 20, 0)
+    assert again.outrun
+    again.renew(0xC0FFEE02)
+    assert (again.outrun, again.epoch) == (False, "c0ffee02")
+    assert (again.range_of(0), again.range_of(1)) == ((1, 0), (1, 0))
+    _put(again, 40)
+    third = _journal(events, readings, 3)
+    assert third.epoch == "c0ffee02"
+    third.connected(0)
+    third.acknowledged(third.epoch, records.EVENTS, 8, 0)
+    assert _numbers(_sent(third, 0)) == list(range(9, 41))
