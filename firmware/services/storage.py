@@ -9,7 +9,7 @@ import binascii
 import os
 import struct
 
-from firmware.core.ring import Device
+from firmware.core.ring import Device, FlashError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,16 +34,25 @@ class RawPartition(Device):
         self.block_count = (partition.ioctl(_BLOCK_COUNT, 0) or 0) - reserved
 
     def read(self, block: int, buffer: bytearray | memoryview, offset: int) -> None:
-        """Fill `buffer` from a block, from `offset` on."""
-        self._partition.readblocks(block, buffer, offset)
+        """Fill `buffer` from a block, from `offset` on. Raises FlashError."""
+        try:
+            self._partition.readblocks(block, buffer, offset)
+        except OSError as error:
+            raise FlashError("read", block, error) from error
 
     def write(self, block: int, data: bytes | bytearray | memoryview, offset: int) -> None:
-        """Program bytes; nothing is erased."""
-        self._partition.writeblocks(block, data, offset)
+        """Program bytes; nothing is erased. Raises FlashError."""
+        try:
+            self._partition.writeblocks(block, data, offset)
+        except OSError as error:
+            raise FlashError("write", block, error) from error
 
     def erase(self, block: int) -> None:
-        """Erase a block: tens of milliseconds, so never on the way from a digit to a coil."""
-        self._partition.ioctl(_ERASE, block)
+        """Erase a block: tens of milliseconds, so never between a digit and a coil. Raises FlashError."""
+        try:
+            self._partition.ioctl(_ERASE, block)
+        except OSError as error:
+            raise FlashError("erase", block, error) from error
 
 
 class Spare:
