@@ -7,15 +7,19 @@ The promise is nominal: at binding another free compartment of the same climate 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from firmware.contract.grants import MAX_GRANTS
 from server.catalogue.models import SIZES
 from server.lockers.blocks import covering
 from server.lockers.models import DOUBTFUL, EMPTY, Compartment, Zone
 from server.orders.models import Capacity, Claim, Order
 from server.orders.states import BOUND, LOADED, OCCUPYING
+
+MOST_CLAIMS = MAX_GRANTS // 2
+"""Claims that a controller holds at a time: each has the customer's grant and the producer's."""
 
 
 def days(start: datetime, end: datetime) -> list[date]:
@@ -79,6 +83,8 @@ def plan(
 ) -> Compartment | None:
     """Promises a compartment for each day of the window to the claim; None if there is none."""
     wanted = days(start, end)
+    if _is_crowded(session, claim.controller_id, wanted):
+        return None
     fitting = [
         compartment
         for compartment, _zone in candidates(
@@ -102,6 +108,18 @@ def plan(
     return None
 
 
+def _is_crowded(session: Session, controller_id: str, wanted: list[date]) -> bool:
+    """Whether on one of these days a controller has all the claims it can hold, doors or no doors."""
+    promised = (
+        select(Capacity.day)
+        .join(Compartment, Compartment.id == Capacity.compartment_id)
+        .where(Compartment.controller_id == controller_id, Capacity.day.in_(wanted))
+        .group_by(Capacity.day)
+        .having(func.count() >= MOST_CLAIMS)
+    )
+    return session.scalars(promised.limit(1)).first() is not None
+
+
 def free(session: Session, claim_id: str) -> None:
     """Gives a claim's promised days back."""
     session.execute(delete(Capacity).where(Capacity.claim_id == claim_id))
@@ -111,8 +129,13 @@ def door_for(session: Session, claim: Claim, order: Order, max_centi: int | None
     """The compartment to bind a paid claim to: the promised one if it is free now, else another that is
     free all its days.
 
-    Moves the promise along. None if no door is free at present.
+    Moves the promise along. None if no door is free at present, or if the controller's set has no room.
     """
+    held = select(func.count()).where(
+        Claim.controller_id == claim.controller_id, Claim.state.in_(OCCUPYING), Claim.id != claim.id
+    )
+    if session.scalars(held).one() >= MOST_CLAIMS:
+        return None
     wanted = days(order.window_start, order.window_end)
     promised = session.scalar(select(Capacity.compartment_id).where(Capacity.claim_id == claim.id).limit(1))
     fitting = list(candidates(session, claim.controller_id, claim.climate, claim.size, max_centi))
