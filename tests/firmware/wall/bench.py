@@ -223,6 +223,10 @@ allow_anonymous true
             upto = records.integer(gap, "n") if gap is not None else upto + 1
         self._publish(device.name, "ack", records.encode(records.ack(epoch, lane, boot, upto)))
 
+    def acknowledge(self, name: str, epoch: str, lane: int, upto: int) -> None:
+        """An acknowledgement of whatever number."""
+        self._publish(name, "ack", records.encode(records.ack(epoch, lane, 1, upto)))
+
     def _publish(self, name: str, leaf: str, payload: bytes, *, retain: bool = False) -> None:
         self._client.publish(topics.topic(SITE, name, leaf), payload, retain=retain)
 

@@ -377,3 +377,50 @@ def test_desired_state_of_a_stranger_is_refused_and_recorded(tmp_path: Path) -> 
         assert device.hellos[-1]["gr"] == 0
 
     _run(tmp_path, story)
+
+
+def test_the_most_grants_and_one_more_leave_the_link_standing(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        device = bench.devices["wall"]
+        await _ready(bench, "wall")
+        code = random_code(12)
+        most = [
+            _grant(bench, "wall", 10 + at, 1 + at % 24, random_code(8), CUSTOMER, NEEDS_LOAD | ONCE, at + 1)
+            for at in range(grants.MAX_GRANTS - 1)
+        ]
+        for shift in (500, 1000, 1500):
+            await bench.grant(
+                "wall", *most, _grant(bench, "wall", shift, 18, code, LOADER, MAKES_LOAD, shift)
+            )
+        packed = [grant.pack() for grant in most]
+        packed += [
+            _grant(bench, "wall", gid, 18, code, LOADER, MAKES_LOAD, gid).pack() for gid in (2000, 2001)
+        ]
+        for body in grants.pieces(device.version + 1, 0, [], packed):
+            bench.send_desired("wall", bench.seal("wall", "desired", body))
+        await bench.until(lambda: device.events("applied")[-1].get("r") == "full")
+        assert len(device.hellos) == 1
+        await bench.type("wall", "*" + code)
+        await _pull(bench, "wall", 18)
+        assert _coils(bench, "wall") == [18]
+
+    _run(tmp_path, story)
+
+
+def test_r40_numbers_that_the_flash_lost_are_not_given_again(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        device = bench.devices["wall"]
+        await _ready(bench, "wall")
+        old = records.text(device.hellos[-1], "e")
+        device.acknowledges = False
+        bench.acknowledge("wall", old, records.EVENTS, 10_000)
+        await bench.until(lambda: records.text(device.hellos[-1], "e") != old)
+        device.acknowledges = True
+        fresh = device.hellos[-1]["e"]
+        await bench.until(lambda: device.events("boot")[-1]["e"] == fresh)
+        assert device.events("boot")[-1]["c"] == "journal made anew"
+        bench.wall().force(20)
+        await bench.until(lambda: any(door["e"] == fresh for door in device.events("door")))
+        assert len({records.integer(hello, "b") for hello in device.hellos}) == 1
+
+    _run(tmp_path, story)
