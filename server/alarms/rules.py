@@ -13,6 +13,7 @@ from firmware.contract import records
 WARM, COLD, BREACH, NODATA, PROBE = records.WARM, records.COLD, "breach", records.NO_DATA, records.PROBE
 JAM, FORCED, AJAR = records.JAM, records.FORCED, records.AJAR
 WRONG_CODES, POWER, LOST, BABBLING = records.WRONG_CODES, records.POWER, "lost", "babbling"
+FLASH = records.FLASH
 DEFROST = "defrost"
 
 URGENT, HIGH, LOW = "urgent", "high", "low"
@@ -133,6 +134,14 @@ _RULES = (
         True,
         _("Alimentation coupée"),
         _("Vérifiez le disjoncteur. Les portes restent verrouillées, le froid remonte."),
+    ),
+    Rule(
+        FLASH,
+        HIGH,
+        BY_RECORD,
+        True,
+        _("Mémoire du contrôleur en défaut"),
+        _("Ce qu'il n'a pas pu écrire serait oublié à la prochaine coupure. Remplacez le contrôleur."),
     ),
     Rule(
         LOST,

@@ -78,6 +78,7 @@ def test_a_forced_door_ends_only_when_it_is_closed_and_somebody_has_looked(stage
     [
         (records.AJAR, {"d": 4}),
         (records.POWER, {}),
+        (records.FLASH, {}),
         (records.WARM, {"z": "chilled", "val": 450}),
         (records.COLD, {"z": "chilled", "val": -300}),
         (records.NO_DATA, {"z": "frozen"}),
