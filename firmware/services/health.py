@@ -74,7 +74,7 @@ class Health:
             return False
         return self._doors is None or (not self._doors.bank.busy and not self._doors.bank.coil_door)
 
-    def _pay(self) -> None:
+    def pay(self) -> None:
         """What flash refused is tried again; as long as it refuses, that is an alarm."""
         holdings = self._holdings
         if holdings.owed:
@@ -118,7 +118,7 @@ class Health:
                 at += 1
                 if at >= _COLLECT_EVERY:
                     at = 0
-                    self._pay()
+                    self.pay()
                     self.heap_peak = max(self.heap_peak, gc.mem_alloc())
                     gc.collect()
             await asyncio.sleep_ms(_ROUND_MS)

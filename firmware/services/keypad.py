@@ -58,7 +58,7 @@ class Entry:
             self._heart.beat()
             key = self._keypad.scan(self._recorder.uptime.ms())
             if key:
-                self._pressed(key)
+                self.pressed(key)
             at += 1
             if at >= _TICK_EVERY:
                 at = 0
@@ -73,7 +73,8 @@ class Entry:
             self._throttled = False
             self._recorder.event("alarm", {"a": records.WRONG_CODES, "s": 0})
 
-    def _pressed(self, key: str) -> None:
+    def pressed(self, key: str) -> None:
+        """One key."""
         line = self._line
         came = line.press(key, self._recorder.uptime.ms())
         if came == entry.CODE:
