@@ -146,10 +146,10 @@ def warm_rooms_take_lots() -> None:
 
 
 def acknowledged_before_the_commit() -> None:
-    """Transactions are gathered for half a second, their acknowledgements are not."""
+    """Transactions are gathered for ten seconds, their acknowledgements are not."""
 
     class Lazy:
-        """The store's connection, which commits twice a second at most."""
+        """The store's connection, which commits every ten seconds at most."""
 
         def __init__(self, database: sqlite3.Connection) -> None:
             self._database = database
@@ -162,7 +162,7 @@ def acknowledged_before_the_commit() -> None:
             if statement.startswith("BEGIN") and self._database.in_transaction:
                 return None
             if statement == "COMMIT":
-                if time.monotonic() - self._committed < 0.5:
+                if time.monotonic() - self._committed < 10:
                     return None
                 self._committed = time.monotonic()
             return self._database.execute(statement, *values)

@@ -171,9 +171,8 @@ _ALL = (
         "acknowledged-before-the-commit",
         "gateway",
         "records are acknowledged before they are on disk",
-        quick=True,
     ),
-    _program(9, "gaps-are-bridged", "server", "missing readings are not listed"),
+    _program(9, "gaps-are-bridged", "server", "missing readings are not listed", quick=True),
 )
 
 SABOTAGES: dict[str, Sabotage] = {sabotage.name: sabotage for sabotage in _ALL}
