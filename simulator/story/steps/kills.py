@@ -35,7 +35,11 @@ async def _gateway(story: Story) -> None:
     load, ledger = stage.load_device(DEVICE, RATE, count, seed=9)
     await load.start()
     before = len(stage.taps[SITE].heard)
-    for _ in range(KILLS):
+    # Half of the kills without the server: then only the gateway's disk knows what it has acknowledged.
+    stage.links[name].cut()
+    for kill in range(KILLS):
+        if kill == KILLS // 2:
+            stage.links[name].mend()
         await asyncio.sleep(chance.uniform(*SECONDS_BETWEEN))
         await stage.kill(name)
         await stage.start(name)
