@@ -1,0 +1,106 @@
+"""The list of what is well and what is not: each line turns when its subject does."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from sqlalchemy import update
+
+from server.foundation import outbox
+from server.foundation.audit import record
+from server.gateways.models import Gateway
+from server.healthcheck import BAD, OK, WARN, Check, checks
+from server.healthcheck.host import STANDS
+from tests.server.bench import Bench
+
+
+def listed(bench: Bench, *, thorough: bool = False) -> dict[str, Check]:
+    found = checks(bench.context, thorough=thorough)
+    for each in found:  # every text fills, in both languages
+        for language in ("fr", "en"):
+            assert "%(" not in each.title_in(language) + each.said_in(language) + each.advice_in(language)
+        assert each.state == OK or each.advice, f"{each.name} says that something is wrong, not what to do"
+    return {each.name: each for each in found}
+
+
+def test_a_fresh_server_names_what_is_missing_and_nothing_else(bench: Bench) -> None:
+    found = listed(bench, thorough=True)
+    assert {name for name, each in found.items() if each.state == BAD} == set()
+    assert {"backup", "gateway:ferme", "outbox"} <= {n for n, each in found.items() if each.state == WARN}
+    assert "revision" in found["database"].said_in("en")
+    assert found["integrity"].state == found["chains"].state == OK
+
+
+def test_a_gateway_that_goes_silent_turns_bad_and_comes_back(bench: Bench) -> None:
+    bench.sync()
+    assert listed(bench)["gateway:ferme"].state == OK
+    bench.clock.advance(minutes=3)
+    silent = listed(bench)["gateway:ferme"]
+    assert silent.state == BAD
+    assert silent.said_in("en") == "silent for 3\u00a0min"
+    bench.sync()
+    assert listed(bench)["gateway:ferme"].state == OK
+
+
+def test_a_gateways_own_troubles_are_read_from_its_document_whatever_shape_that_has(bench: Bench) -> None:
+    bench.sync()
+    for document, state in (
+        ({"lanes": {"events": {"n": 9, "age": 5000}}}, WARN),
+        ({"free_mb": 20}, WARN),
+        ({"clock": {"q": 0}}, WARN),
+        ({"lanes": ["?"], "clock": 7, "free_mb": "much"}, WARN),
+        ({"lanes": {"events": 3}, "clock": {"q": 3}, "free_mb": 9000}, OK),
+    ):
+        with bench.context.store.write() as session:
+            session.execute(update(Gateway).values(health=document))
+        assert listed(bench)["gateway:ferme"].state == state, document
+
+
+def test_a_mail_that_waits_turns_from_calm_to_bad(bench: Bench) -> None:
+    relayed = bench.context.settings.model_copy(update={"smtp": "127.0.0.1:1"})
+    object.__setattr__(bench.context, "settings", relayed)
+    assert listed(bench)["outbox"].state == OK
+    with bench.context.store.write() as session:
+        outbox.send_mail(session, bench.context, to="a@example.org", subject="s", text="t", about="x")
+    assert listed(bench)["outbox"].state == OK
+    bench.clock.advance(minutes=30)
+    waiting = listed(bench)["outbox"]
+    assert waiting.state == BAD
+    assert "1 wait" in waiting.said_in("en")
+
+
+def test_a_backup_is_remembered_by_its_audit_line_and_grows_old(bench: Bench) -> None:
+    with bench.context.store.write() as session:
+        record(session, bench.context, "system", "server.backed-up", "backup")
+    assert listed(bench)["backup"].state == OK
+    bench.clock.moment += timedelta(days=2)
+    assert listed(bench)["backup"].state == WARN
+
+
+def test_a_data_key_that_others_can_read_is_bad(bench: Bench) -> None:
+    key = Path(bench.context.settings.data_key_file)
+    assert listed(bench)["data-key"].state == OK
+    key.chmod(0o644)
+    assert listed(bench)["data-key"].state == BAD
+    key.unlink()
+    assert listed(bench)["data-key"].state == BAD
+
+
+def test_a_dead_background_thread_and_a_cut_chain_are_bad(bench: Bench) -> None:
+    bench.sync()
+    assert {each.name: each.state for each in checks(bench.context, STANDS)}["running"] == BAD
+    with bench.context.store.writer.begin() as connection:
+        connection.exec_driver_sql("UPDATE audit_head SET count = count - 1")
+    found = listed(bench, thorough=True)["chains"]
+    assert found.state == BAD
+    assert "was cut" in found.said_in("en")
+
+
+def test_a_database_without_its_tables_is_one_line_and_the_rest_is_not_asked(tmp_path: Path) -> None:
+    from tests.server.bench import MovedClock, make_context
+
+    context = make_context(tmp_path, MovedClock())
+    found = {each.name: each for each in checks(context)}
+    assert found["database"].state == BAD
+    assert "upgrade" in found["database"].advice_in("en")
+    assert "outbox" not in found
+    context.store.close()
