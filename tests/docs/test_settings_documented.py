@@ -109,6 +109,7 @@ def _script(of: str) -> str:
     return found[0]
 
 
+@pytest.mark.fault("S13")
 def test_the_backup_of_a_database_in_use_is_whole(tmp_path: Path) -> None:
     live = sqlite3.connect(tmp_path / "server.db")
     live.execute("CREATE TABLE claim (id INTEGER)")

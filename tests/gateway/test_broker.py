@@ -143,6 +143,7 @@ def refused_tls(port: int) -> None:
 
 @pytest.mark.broker
 @pytest.mark.system
+@pytest.mark.fault("F41")
 def test_a_client_id_is_the_user_whatever_was_asked(rig: Rig) -> None:
     """Else a device could take another's session over, or the gateway's."""
     rig.start_broker()
@@ -155,6 +156,7 @@ def test_a_client_id_is_the_user_whatever_was_asked(rig: Rig) -> None:
 
 @pytest.mark.broker
 @pytest.mark.system
+@pytest.mark.fault("F43")
 def test_what_is_too_large_ends_its_sender_alone(rig: Rig) -> None:
     """R-05."""
     rig.start_broker()
@@ -263,6 +265,7 @@ class TlsDevice:
 @pytest.mark.broker
 @pytest.mark.interpreter
 @pytest.mark.system
+@pytest.mark.fault("F46")
 def test_a_revoked_device_hears_nothing_more(rig: Rig, peer: Peer, tmp_path: Path) -> None:
     """Its open session ends, and it can't begin another; its neighbour notices nothing."""
     rig.start_broker()
@@ -338,6 +341,7 @@ def write_settings(folder: Path, **changes: Any) -> settings.Settings:
     return settings.read(path)
 
 
+@pytest.mark.fault("F44")
 def test_without_devices_nothing_is_written(tmp_path: Path) -> None:
     """An empty rights file would let everybody do everything."""
     with pytest.raises(BrokerFilesError):
@@ -381,6 +385,7 @@ def test_the_password_file_is_one_mosquitto_would_write(tmp_path: Path) -> None:
         ('{"wall-1": "zz' + "ab" * 31 + '"}', "16 to 64 bytes"),
     ],
 )
+@pytest.mark.fault("F44")
 def test_a_wrong_list_of_devices_is_refused_without_showing_a_key(
     tmp_path: Path, devices: str, complaint: str
 ) -> None:
@@ -416,6 +421,7 @@ def test_a_pid_that_is_no_broker_gets_no_signal(tmp_path: Path) -> None:
     assert not revocation.reload(pid_file)
 
 
+@pytest.mark.fault("F44")
 def test_a_damaged_list_of_revoked_devices_lets_nobody_in(tmp_path: Path) -> None:
     (tmp_path / "revoked.json").write_text("{")
     (tmp_path / "devices.json").write_text('{"wall-1": "' + "ab" * 32 + '"}')

@@ -355,6 +355,7 @@ def test_a_foreign_site_is_refused(bench: Bench) -> None:
     assert bench.counts() == {("-", "topic"): 2}
 
 
+@pytest.mark.fault("F42")
 def test_a_retained_record_is_put_aside(bench: Bench) -> None:
     """R-04."""
     bench.hear("up", door(1), retained=True)
@@ -574,6 +575,7 @@ def test_live_readings_that_waited_become_backfill_unless_they_were_sent(bench: 
     assert [row["n"] for row in bench.rows(Lane.BACKFILL)] == [3, 4, 5]
 
 
+@pytest.mark.fault("S11")
 def test_what_the_server_has_is_kept_seven_days(bench: Bench) -> None:
     for number in range(1, 4):
         bench.hear("up", door(number))
@@ -693,6 +695,7 @@ keys = [
         ).map(lambda pair: json.dumps({**door(1), **pair[1], **pair[0], "v": 1}).encode()),
     ),
 )
+@pytest.mark.fault("F43")
 def test_no_message_stops_the_intake(leaf: str, content: bytes) -> None:
     bench = Bench()
     bench.hear(leaf, content)

@@ -85,6 +85,7 @@ def test_a_task_that_fails_leaves_nothing_behind_and_stops_nobody(desk: Desk) ->
     assert desk.reloads == 2
 
 
+@pytest.mark.fault("F48")
 def test_a_full_disk_acknowledges_nothing_and_work_goes_on_when_there_is_room(desk: Desk) -> None:
     (pages,) = desk.writer.call(lambda _e: desk.database.execute("PRAGMA page_count").fetchone())
     desk.writer.call(lambda _e: desk.database.execute(f"PRAGMA max_page_count={pages + 2}").fetchone())
@@ -129,6 +130,7 @@ def test_a_store_of_a_newer_gateway_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.broker
 @pytest.mark.system
+@pytest.mark.fault("F54")
 def test_a_fault_in_a_handler_ends_the_connection_not_the_link(rig: Rig) -> None:
     """paho's own loop thread would be dead, and `publish` would go on returning success."""
     rig.start_broker()

@@ -93,6 +93,7 @@ def test_the_thread_goes_on_after_a_failure_nobody_foresaw(
     assert not thread.alive
 
 
+@pytest.mark.fault("F54")
 def test_a_server_whose_thread_is_gone_is_not_ready(bench: Bench) -> None:
     thread = Background(bench.context)
     bench.app.state.background = thread

@@ -73,10 +73,12 @@ def test_a_naive_time_is_refused(bench: Bench) -> None:
         ((3, 54, 0), True),
     ],
 )
+@pytest.mark.fault("S12")
 def test_which_sqlite_may_have_a_wal(version: tuple[int, int, int], safe: bool) -> None:
     assert wal_is_safe(version) is safe
 
 
+@pytest.mark.fault("S22")
 def test_migrations_go_up_down_and_up_and_make_exactly_the_models(tmp_path: Path) -> None:
     store = Store(f"sqlite:///{tmp_path / 'm.db'}")
     migrate.upgrade(store)

@@ -6,6 +6,8 @@ import gzip
 import json
 from typing import Any
 
+import pytest
+
 from firmware.contract import records
 from server.background import tick
 from server.gateways import bell, retention
@@ -218,6 +220,7 @@ def test_a_revoked_controller_is_told_of_and_heard_no_more(bench: Bench) -> None
     assert [each["code"] for each in answer["rejected"]] == ["revoked"]
 
 
+@pytest.mark.fault("S11")
 def test_the_feed_forgets_what_is_old_but_never_its_end(bench: Bench) -> None:
     bench.sync()
     cursor = bench.cursor

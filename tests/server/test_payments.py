@@ -111,6 +111,7 @@ def test_paid_after_the_hold_gets_doors_that_are_still_free(bench: Bench) -> Non
     assert ledger(bench, order) == [("captured", 630)]
 
 
+@pytest.mark.fault("S9")
 def test_paid_after_the_hold_with_nothing_free_is_refunded(bench: Bench) -> None:
     late = bench.order().json()
     bench.clock.advance(minutes=36)
@@ -132,6 +133,7 @@ def test_a_full_wall_is_a_conflict_and_holds_nothing(bench: Bench) -> None:
     assert bench.order(("lait", "lait", "lait")).status_code == 201
 
 
+@pytest.mark.fault("S7")
 def test_a_lapsed_hold_gives_its_doors_to_the_next_without_waiting_for_a_timer(bench: Bench) -> None:
     for _ in range(2):
         bench.order(("tomates",))

@@ -86,6 +86,7 @@ def double_bound(bench: Bench) -> int:
 
 
 @pytest.mark.parametrize("rule", [False, True], ids=["without the index", "with the index"])
+@pytest.mark.fault("S1")
 def test_a_compartment_is_bound_to_one_claim(bench: Bench, rule: bool) -> None:
     claim_ids = claims_of(bench)
     if not rule:
@@ -95,6 +96,7 @@ def test_a_compartment_is_bound_to_one_claim(bench: Bench, rule: bool) -> None:
     assert double_bound(bench) == (0 if rule else 1)
 
 
+@pytest.mark.fault("S3")
 def test_a_day_of_a_compartment_is_promised_once(bench: Bench) -> None:
     claim_ids = claims_of(bench)
     day = bench.clock.now().date()
@@ -108,6 +110,7 @@ def test_a_day_of_a_compartment_is_promised_once(bench: Bench) -> None:
         assert len(session.scalars(select(Capacity)).all()) == 1
 
 
+@pytest.mark.fault("S3")
 def test_shops_that_ask_at_once_never_get_more_than_there_is(bench: Bench) -> None:
     answers: list[int] = []
 

@@ -3,6 +3,8 @@
 import shutil
 from pathlib import Path
 
+import pytest
+
 from server.gateways.restored import begin_again
 from tests.server.bench import Bench
 
@@ -30,6 +32,7 @@ class Backup:
         self._bench._seq, self._bench.sent = self._seq, self._sent
 
 
+@pytest.mark.fault("S13")
 def test_after_a_restore_new_codes_open_and_those_of_the_lost_days_do_not(bench: Bench) -> None:
     bench.sync()
     backup = Backup(bench)

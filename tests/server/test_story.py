@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from firmware.contract import grants, records
 from server.background import tick
 from tests.server.bench import Bench
@@ -133,6 +135,7 @@ def test_what_was_collected_before_the_revocation_arrived_is_not_refunded(bench:
     assert second.door in now["doors"]
 
 
+@pytest.mark.fault("S9")
 def test_an_order_never_loaded_is_refunded_when_its_window_is_over(bench: Bench) -> None:
     order = bench.order().json()
     bench.pay(order)

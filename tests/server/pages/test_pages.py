@@ -273,6 +273,7 @@ def test_logging_out_ends_the_session(stage: Stage) -> None:
     assert stage.api("GET", "/manager", headers=headers).status_code == 401
 
 
+@pytest.mark.fault("S18")
 def test_the_chart_has_its_sentence_its_table_and_its_gap(full: tuple[Stage, dict[str, str]]) -> None:
     stage, _ = full
     page = stage.page("/manager/zones/wall-1/chilled").text

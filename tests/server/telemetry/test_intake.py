@@ -117,6 +117,7 @@ def test_the_database_refuses_to_rewrite_the_ledger(stage: Stage) -> None:
         session.execute(text("DELETE FROM ledger_rows"))
 
 
+@pytest.mark.fault("S10")
 def test_long_periods_are_read_from_hours(stage: Stage) -> None:
     stage.hours(2)
     zone = chilled(stage)

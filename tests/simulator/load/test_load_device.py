@@ -82,6 +82,7 @@ def of_device(rig: Rig, lanes: tuple[str, ...]) -> list[dict[str, object]]:
     return [item["record"] for lane in lanes for item in rig.peer.items(lane) if item["device"] == DEVICE]
 
 
+@pytest.mark.fault("F39")
 def test_each_record_arrives_once_though_gateway_and_broker_die(rig: Rig) -> None:
     rig.start_broker()
     rig.start_gateway()
