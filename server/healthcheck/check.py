@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Literal
 
 from server.locales import translate
-from server.pages.formats import duration
+from server.locales.formats import duration
 
 State = Literal["ok", "warn", "bad"]
 OK: State = "ok"

@@ -1,5 +1,5 @@
-"""Texts on screens and in mails: French is the message id, `en.po` the complete English. Imports nothing of
-ours.
+"""Texts, numbers and times on screens and in mails, for their readers: French is the message id, `en.po` the
+complete English. Imports nothing of ours.
 """
 
 import gettext

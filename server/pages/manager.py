@@ -14,13 +14,13 @@ from server.coldchain import lots
 from server.coldchain import service as coldchain
 from server.foundation.errors import NotFound
 from server.locales import translate
+from server.locales.formats import DEFAULT_ZONE, duration
 from server.lockers import blocks as lockers_blocks
 from server.lockers.commands import find_door
 from server.lockers.models import DOUBTFUL, Compartment, Controller, Site, Zone
 from server.orders import states
 from server.pages import words
 from server.pages.addresses import Device, DoorNumber, ZoneKey
-from server.pages.formats import DEFAULT_ZONE, duration
 from server.pages.rendering import Place, language_of, platform, render
 from server.pages.views import alarms as alarm_views
 from server.pages.views import doors as door_views

@@ -4,10 +4,10 @@ from fastapi import Request, Response
 
 from server.foundation.context import get_context
 from server.locales import LANGUAGES, translate
+from server.locales.formats import money
 from server.orders import states
 from server.orders.models import Order
 from server.pages import words
-from server.pages.formats import money
 from server.pages.rendering import LANGUAGE_COOKIE, language_of, platform, render
 from server.pages.words import Look
 from server.payments.models import Payment

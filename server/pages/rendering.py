@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session
 
 from server.foundation.context import get_context
 from server.locales import LANGUAGES, choose, translations
+from server.locales.formats import DEFAULT_ZONE, local
 from server.pages import words
-from server.pages.formats import DEFAULT_ZONE, local
 from server.pages.words import Look
 from server.people.logins import Signed
 from server.people.models import Platform

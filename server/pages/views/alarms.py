@@ -10,10 +10,10 @@ from server.alarms import rules, texts
 from server.alarms.models import Alarm
 from server.alarms.service import LATE
 from server.locales import translate
+from server.locales.formats import degrees
 from server.lockers import blocks as lockers_blocks
 from server.lockers.models import Controller, Site, Zone
 from server.pages import words
-from server.pages.formats import degrees
 from server.pages.views.doors import BlockView, block_view
 from server.pages.words import Look
 

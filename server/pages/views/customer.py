@@ -18,12 +18,12 @@ from server.foundation.context import Context
 from server.grants import codes
 from server.grants import service as grants
 from server.locales import translate
+from server.locales.formats import degrees, duration, local, money, period
 from server.lockers import blocks as lockers_blocks
 from server.lockers.models import Compartment, Controller, Site, Zone
 from server.orders import states
 from server.orders.models import Claim, Order, OrderLine
 from server.pages import words
-from server.pages.formats import degrees, duration, local, money, period
 from server.pages.words import Look
 from server.payments.models import Payment
 from server.payments.provider import provider

@@ -10,12 +10,12 @@ from server.alarms import rules
 from server.alarms.models import Alarm
 from server.catalogue.models import Product
 from server.locales import translate
+from server.locales.formats import local
 from server.lockers import blocks as lockers_blocks
 from server.lockers.models import DOUBTFUL, STOCKED, Block, Command, Compartment, Controller, Site, Zone
 from server.orders import states
 from server.orders.models import Claim, Order, OrderLine
 from server.pages import words
-from server.pages.formats import local
 from server.pages.words import Look
 
 COMMANDS_SHOWN = 12

@@ -9,10 +9,10 @@ from sqlalchemy.orm import Session
 from server.foundation import audit, outbox
 from server.gateways.models import DeadLetter, Gateway
 from server.locales import translate
+from server.locales.formats import age
 from server.lockers.models import Controller, Site
 from server.orders.models import Order
 from server.pages import words
-from server.pages.formats import age
 from server.pages.words import Look
 from server.telemetry import chartdata
 from server.telemetry.models import LedgerHead

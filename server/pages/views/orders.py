@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from server.locales.formats import money, period
 from server.lockers.models import Compartment, Controller, Site
 from server.orders import states
 from server.orders.models import Claim, Order
 from server.pages import words
-from server.pages.formats import money, period
 from server.pages.words import Look
 from server.payments.events import MISMATCH
 from server.payments.models import Payment, PaymentEvent

@@ -11,11 +11,11 @@ from server.catalogue.models import Producer, Product
 from server.foundation.context import Context
 from server.grants import codes, personal
 from server.locales import translate
+from server.locales.formats import local
 from server.lockers.models import Compartment, Controller, Site
 from server.orders import states
 from server.orders.models import Claim, Order, OrderLine
 from server.pages import words
-from server.pages.formats import local
 from server.pages.words import Look
 
 SHOWN = (states.PAID, states.BOUND, states.LOADED, states.DOUBTFUL, states.EXPIRED, states.WITHDRAWN)

@@ -12,10 +12,10 @@ from server.coldchain import service as coldchain
 from server.coldchain.judge import state_of
 from server.coldchain.models import Excursion
 from server.locales import translate
+from server.locales.formats import NO_LOWER_LIMIT, age, degrees, duration, limits
 from server.lockers import blocks as lockers_blocks
 from server.lockers.models import Compartment, Controller, Site, Zone
 from server.pages import chart, words
-from server.pages.formats import NO_LOWER_LIMIT, age, degrees, duration, limits
 from server.pages.words import Look
 from server.telemetry import chartdata, series
 

@@ -4,8 +4,8 @@ import re
 
 from server.locales import DOMAIN_FOLDER, choose, translate
 from server.locales.catalogue import read, texts, updated
-from server.pages.formats import degrees as celsius
-from server.pages.formats import duration, limits, money
+from server.locales.formats import degrees as celsius
+from server.locales.formats import duration, limits, money
 
 PLACEHOLDER = re.compile(r"%\((\w+)\)s|\{(\w+)\}")
 
