@@ -7,7 +7,12 @@ import pytest
 from simulator.parts import Parts, find_parts
 from simulator.suite import REQUIRE_PARTS
 
-MARKERS = {"broker": ["broker"], "interpreter": ["interpreter", "compiler"], "browser": ["browser"]}
+MARKERS = {
+    "broker": ["broker"],
+    "interpreter": ["interpreter", "compiler"],
+    "browser": ["browser"],
+    "postgres": ["postgres"],
+}
 """Which parts a marker stands for."""
 
 

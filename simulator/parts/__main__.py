@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable
 from types import FrameType
 
-from simulator.parts import apt, broker, environment, scratch
+from simulator.parts import apt, broker, environment, postgres, scratch
 from simulator.parts.places import PRIVATE
 from simulator.parts.progress import SetupError, stop
 
 NEEDS_BROKER = {"demo", "simulator", "gateway"}
-VERBS = {"demo", "test", "server", "gateway", "simulator"}
+VERBS = {"demo", "test", "server", "gateway", "simulator", "postgres"}
 
 
 def main(arguments: list[str]) -> None:
@@ -40,6 +40,8 @@ def _set_up(verb: str) -> None:
         steps.append(environment.prepare_stubs)
     if (verb in NEEDS_BROKER or verb == "test") and broker.find() is None:
         steps.append(_broker_for_the_suite if verb == "test" else broker.prepare)
+    if verb in ("postgres", "test") and postgres.there() is None and not environment.postgres_is_ready():
+        steps.append(environment.prepare_postgres)
     if not steps:
         return
     PRIVATE.mkdir(exist_ok=True)

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from simulator.parts import apt, scratch
-from simulator.parts.places import PIP_WHEEL, REQUIREMENTS, ROOT, STUBS, VENV
+from simulator.parts.places import PIP_WHEEL, POSTGRES, REQUIREMENTS, ROOT, STUBS, VENV
 from simulator.parts.progress import SetupError, step
 
 RUN = "run"
@@ -120,6 +120,33 @@ def prepare_stubs() -> None:
             ]
         )
     _write_whole(STUBS / "loquet-stamp.json", wanted_stamp(["stubs"]))
+
+
+def postgres_is_ready() -> bool:
+    """Whether the PostgreSQL server is there as pinned now."""
+    stamp = POSTGRES / "loquet-stamp.json"
+    return stamp.is_file() and json.loads(stamp.read_text()) == wanted_stamp(["postgres"])
+
+
+def prepare_postgres() -> None:
+    """Install the PostgreSQL server into its own folder. Raises SetupError."""
+    if postgres_is_ready():
+        return
+    shutil.rmtree(POSTGRES, ignore_errors=True)
+    with step("PostgreSQL"):
+        _pip(
+            [
+                "install",
+                "--require-hashes",
+                "--only-binary",
+                ":all:",
+                "--target",
+                str(POSTGRES),
+                "-r",
+                str(REQUIREMENTS / "postgres.txt"),
+            ]
+        )
+    _write_whole(POSTGRES / "loquet-stamp.json", wanted_stamp(["postgres"]))
 
 
 def _create() -> None:

@@ -4,7 +4,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from simulator.parts import broker, browser, interpreter
+from simulator.parts import broker, browser, interpreter, postgres
+from simulator.parts.postgres import Program as PostgresProgram
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,11 @@ class Parts:
     mpy_cross: Path | None
     chromium: Path | None
     missing: list[MissingPart]
+    postgres: PostgresProgram | str | None = None
+    """The program to start, or the URL of a server that is already there."""
 
     def lacks(self, name: str) -> MissingPart | None:
-        """The missing part called `name` (broker, interpreter, compiler, browser); None if it is here."""
+        """The missing part called `name` (broker, interpreter, compiler, browser, postgres) or None."""
         return next((part for part in self.missing if part.name == name), None)
 
 
@@ -51,4 +54,9 @@ def find_parts() -> Parts:
         missing.append(MissingPart("compiler", "mpy-cross does not run here", "./loquet setup"))
     if found_browser is None:
         missing.append(MissingPart("browser", "no Chromium on this machine", "apt-get install chromium"))
-    return Parts(found_broker, found_interpreter, found_compiler, found_browser, missing)
+    found_postgres = postgres.there() or postgres.find()
+    if found_postgres is None:
+        missing.append(MissingPart("postgres", "no PostgreSQL to start", "./loquet setup postgres"))
+    return Parts(
+        found_broker, found_interpreter, found_compiler, found_browser, missing, postgres=found_postgres
+    )

@@ -12,6 +12,7 @@ STUBS = PRIVATE / "stubs"
 
 PARTS = PRIVATE / "parts"
 BROKER = PARTS / "mosquitto"
+POSTGRES = PARTS / "postgres"
 PIP_WHEEL = PARTS / "pip"
 COMPILED = PRIVATE / "mpy"
 """Compiled firmware, by content."""
