@@ -59,9 +59,9 @@ def mount() -> bool:
 
     Raises StorageError if there is no partition for it.
     """
-    found = esp32.Partition.find(esp32.Partition.TYPE_DATA, label="vfs")
+    found = esp32.Partition.find(esp32.Partition.TYPE_DATA, label="data")
     if not found:
-        raise StorageError("vfs")
+        raise StorageError("data")
     device = found[0]
     try:
         vfs.mount(vfs.VfsLfs2(device), DATA)

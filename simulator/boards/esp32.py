@@ -11,7 +11,7 @@ import world_link as world
 from micropython import const
 
 _BLOCK = const(4096)
-_TABLE = (("vfs", 64), ("events", 64), ("readings", 256))
+_TABLE = (("data", 64), ("events", 64), ("readings", 256))
 _INIT = const(1)
 _DEINIT = const(2)
 _SYNC = const(3)

@@ -1,4 +1,4 @@
-"""Makes a controller's flash as it leaves the factory: erased, a littlefs in `vfs` with the identity in it.
+"""Makes a controller's flash as it leaves the factory: erased, a littlefs in `data` with the identity in it.
 
 Run by the interpreter: `micropython make_flash.py FLASH IDENTITY`, where IDENTITY is a JSON file that is
 copied.
@@ -14,7 +14,7 @@ _BLOCKS = const(64)
 
 
 class _File:
-    """The `vfs` partition, first in the file."""
+    """The `data` partition, first in the file."""
 
     def __init__(self, path):
         self._file = open(path, "r+b")

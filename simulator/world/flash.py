@@ -7,8 +7,9 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-BLOCK = 4096
-PARTITIONS = (("vfs", 64), ("events", 64), ("readings", 256))
+from hardware.layout import BLOCK, state_partitions
+
+PARTITIONS = state_partitions()
 """Label and number of blocks, one after the other in the file, as in `simulator/boards/esp32.py`."""
 
 SIZE = sum(blocks for _, blocks in PARTITIONS) * BLOCK

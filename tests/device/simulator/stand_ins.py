@@ -77,7 +77,7 @@ def locks():
 
 def storage():
     """Partitions: littlefs that was made at the factory, raw programs and erases."""
-    (device,) = esp32.Partition.find(esp32.Partition.TYPE_DATA, label="vfs")
+    (device,) = esp32.Partition.find(esp32.Partition.TYPE_DATA, label="data")
     vfs.mount(vfs.VfsLfs2(device), "/data")
     with open("/data/identity.json") as file:
         print("identity", '"device": "wall-1"' in file.read())
