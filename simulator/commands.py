@@ -9,6 +9,7 @@ from simulator.day import verb as day
 from simulator.orchestrator.demo import demo, say
 from simulator.orchestrator.processes import ProcessError
 from simulator.orchestrator.runfolder import RunError
+from simulator.orchestrator.stores import HERE
 from simulator.parts.places import PRIVATE
 from simulator.story.campaign import campaign
 from simulator.story.plants import SabotageError
@@ -59,6 +60,14 @@ def _arguments(words: list[str]) -> argparse.Namespace:
         help="folder for this run's files and its lock: one run at a time in each",
     )
     play.add_argument("--seed", type=int, default=1, help="seed of everything random in the world")
+    for name, what in (("postgres", "PostgreSQL"), ("influx", "InfluxDB 2")):
+        play.add_argument(
+            f"--{name}",
+            nargs="?",
+            const=HERE,
+            metavar="URL",
+            help=f"use {what}: that one, or without an address one started for the occasion",
+        )
     play.add_argument(
         "--sabotage",
         choices=sorted(SABOTAGES),

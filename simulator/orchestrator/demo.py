@@ -10,6 +10,7 @@ from simulator import scenario
 from simulator.orchestrator.playground import playground
 from simulator.orchestrator.runfolder import RunError, require_port, run_folder
 from simulator.orchestrator.stage import WORLD_SPEED, Stage
+from simulator.orchestrator.stores import Choice
 from simulator.page.acts import Hands
 from simulator.parts import find_parts
 from simulator.scenario import ScenarioError, TimedAct
@@ -75,7 +76,10 @@ async def _run(arguments: argparse.Namespace, acts: list[TimedAct], folder: Path
         + (f", sabotaged: {sabotage.name}" if sabotage else "")
     )
     breakage = sabotage.breakage if sabotage is not None else None
-    async with Stage(folder, arguments.scenario, arguments.port, arguments.seed, say, breakage) as stage:
+    stores = Choice(arguments.postgres, arguments.influx)
+    async with Stage(
+        folder, arguments.scenario, arguments.port, arguments.seed, say, breakage, stores
+    ) as stage:
         _say_delays(stage)
         async with playground(stage, page_port) as address:
             status = 0

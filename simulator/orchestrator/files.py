@@ -40,8 +40,10 @@ def read_secrets(path: Path) -> Secrets:
     return Secrets(raw["gateways"], raw["controllers"], raw["shops"], raw["webhook_secret"])
 
 
-def write_server(folder: Path, port: int, smtp_port: int, webhook_secret: str) -> Path:
-    """`server.toml` of a run."""
+def write_server(
+    folder: Path, port: int, smtp_port: int, webhook_secret: str, stores: dict[str, str | int | bool]
+) -> Path:
+    """`server.toml` of a run; `stores` are the keys of its databases, where they are not the default."""
     return write_private(
         folder / "server.toml",
         toml(
@@ -56,6 +58,7 @@ def write_server(folder: Path, port: int, smtp_port: int, webhook_secret: str) -
                 "webhook_secret": webhook_secret,
                 "secure_cookies": False,
                 "command_ttl_s": COMMAND_TTL_S,
+                **stores,
             }
         ),
     )

@@ -23,6 +23,7 @@ from simulator.orchestrator.eavesdropper import Eavesdropper
 from simulator.orchestrator.interpreters import InterpreterClock
 from simulator.orchestrator.processes import Child, ProcessError
 from simulator.orchestrator.runfolder import LOOPBACK, free_port
+from simulator.orchestrator.stores import Choice, open_stores
 from simulator.parts.broker import broker_command
 from simulator.parts.places import ROOT
 from simulator.proxy import Link
@@ -33,6 +34,10 @@ START_S = 40.0
 
 WORLD_SPEED = 10.0
 """Cold rooms and zones live ten times as fast as people and doors: their own factor, nothing else's."""
+
+
+EMBEDDED = Choice()
+"""No database but the server's own file."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,7 @@ class Stage:
         seed: int,
         say: Callable[[str], None],
         breakage: Breakage | None,
+        stores: Choice = EMBEDDED,
     ) -> None:
         self.folder = folder
         self.scenario = scenario
@@ -75,6 +81,7 @@ class Stage:
         self.gateways: dict[str, files.GatewayFiles] = {}
         self._expected: set[str] = set()
         self._breakage = breakage
+        self._stores = stores
         self._stack = AsyncExitStack()
         self._clients: dict[str, httpx.AsyncClient] = {}
 
@@ -250,7 +257,12 @@ class Stage:
 
     async def _start_server(self) -> None:
         secrets_path = self.folder / "secrets.json"
-        settings = files.write_server(self.folder, self.port, self.mailbox.port, token_hex(16))
+        opened = self._stack.enter_context(open_stores(self._stores, self.folder))
+        for line in opened.said:
+            self.say(f"  {line}")
+        settings = files.write_server(
+            self.folder, self.port, self.mailbox.port, token_hex(16), opened.entries
+        )
         await self._run(
             "server",
             "setup",

@@ -15,14 +15,32 @@ NEEDS_BROKER = {"demo", "simulator", "gateway"}
 VERBS = {"demo", "test", "server", "gateway", "simulator", "postgres"}
 
 
+STORES = ("postgres", "influx")
+"""What `demo --postgres` and `demo --influx` start themselves, unless an address follows."""
+
+
+def stores_to_start(words: list[str]) -> list[str]:
+    """The stores that a demo called with `words` starts for the occasion."""
+    following = [*words[1:], ""][: len(words)]
+    return [
+        store
+        for store in STORES
+        for word, after in zip(words, following, strict=True)
+        if word == f"--{store}" and (not after or after.startswith("-"))
+    ]
+
+
 def main(arguments: list[str]) -> None:
-    """Set up for the verb in `arguments`; exit 2 with one line if it can't be, 130 if interrupted."""
-    if len(arguments) != 1 or arguments[0] not in VERBS:
+    """Set up for the verb in `arguments` (a demo's own arguments may follow it); exit 2 with one line if it
+    can't be, 130 if interrupted.
+    """
+    if not arguments or arguments[0] not in VERBS or (len(arguments) > 1 and arguments[0] != "demo"):
         stop(f"usage: ./loquet setup [{'|'.join(sorted(VERBS))}]", 2)
     signal.signal(signal.SIGTERM, _interrupt)
     fresh = not PRIVATE.exists()
     try:
-        _set_up(arguments[0])
+        for verb in (arguments[0], *stores_to_start(arguments[1:])):
+            _set_up(verb)
     except KeyboardInterrupt:
         _leave_nothing(fresh)
         stop("set-up interrupted; run the same command to start it again", 130)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from simulator.parts import MissingPart, Parts, apt, broker, browser, interpreter, places, scratch
+from simulator.parts.__main__ import stores_to_start
 
 APT = """#!/bin/sh
 # Knows packages only from the lists it is given, as on an image whose own lists were deleted.
@@ -181,3 +182,17 @@ def test_the_suite_holds_every_pin_of_the_product() -> None:
         return {line.split(" ")[0] for line in lines if line[:1].isalnum()}
 
     assert pins("run") <= pins("test")
+
+
+@pytest.mark.parametrize(
+    ("words", "started"),
+    [
+        ([], []),
+        (["--once", "--postgres", "--influx"], ["postgres", "influx"]),
+        (["--postgres", "--once"], ["postgres"]),
+        (["--postgres", "postgresql://somebody@there", "--influx"], ["influx"]),
+        (["--influx", "http://there:8086"], []),
+    ],
+)
+def test_a_store_with_an_address_is_not_fetched(words: list[str], started: list[str]) -> None:
+    assert stores_to_start(words) == started
