@@ -7,9 +7,10 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from hardware.layout import BLOCK, state_partitions
+from hardware import layout
 
-PARTITIONS = state_partitions()
+BLOCK = layout.BLOCK
+PARTITIONS = layout.state_partitions()
 """Label and number of blocks, one after the other in the file, as in `simulator/boards/esp32.py`."""
 
 SIZE = sum(blocks for _, blocks in PARTITIONS) * BLOCK
