@@ -21,9 +21,11 @@ from email.utils import format_datetime
 from sqlalchemy import ForeignKey, Index, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from server.foundation import relay
 from server.foundation.audit import AuditEntry, record
 from server.foundation.context import Context
 from server.foundation.database import Base
+from server.foundation.errors import ConfigurationError
 
 log = logging.getLogger(__name__)
 
@@ -133,16 +135,17 @@ def deliver_due(context: Context, limit: int = 20) -> int:
     waiting = deque(_claim(context, limit))
     if not waiting:
         return 0
-    host, _, port = context.settings.smtp.rpartition(":")
     sent = 0
     try:
-        with smtplib.SMTP(host, int(port), timeout=10) as smtp:
+        with relay.connect(context.settings) as smtp:
             while waiting and smtp.sock is not None:
                 sent += _deliver(context, smtp, waiting.popleft())
             if waiting:
                 log.warning("the relay hung up; %d mails are tried again", len(waiting))
     except OSError as error:  # every SMTPException is one
         log.warning("the relay does not answer as it should, mails wait: %s", type(error).__name__)
+    except ConfigurationError as error:  # its password's file
+        log.warning("mails wait: %s", error)
     _put_back(context, [mail.audit_id for mail in waiting])
     return sent
 
