@@ -1,5 +1,5 @@
-"""The databases of a run: the embedded default, or PostgreSQL and InfluxDB, started for the occasion or already
-there. Whatever a run makes in a database that was there goes with the run.
+"""The databases of a run: the embedded default, or PostgreSQL and InfluxDB, started for the occasion or
+already there. Whatever a run makes in a database that was there goes with the run.
 """
 
 import os

@@ -7,12 +7,13 @@ import time
 from collections.abc import Callable
 from types import FrameType
 
-from simulator.parts import apt, broker, environment, postgres, scratch
+from simulator.parts import apt, broker, environment, influxd, postgres, scratch
 from simulator.parts.places import PRIVATE
 from simulator.parts.progress import SetupError, stop
 
 NEEDS_BROKER = {"demo", "simulator", "gateway"}
-VERBS = {"demo", "test", "server", "gateway", "simulator", "postgres"}
+NEEDS_BOARDS = {"flash", "provision", "test"}
+VERBS = {"demo", "test", "server", "gateway", "simulator", "postgres", "flash", "provision"}
 
 
 STORES = ("postgres", "influx")
@@ -60,6 +61,10 @@ def _set_up(verb: str) -> None:
         steps.append(_broker_for_the_suite if verb == "test" else broker.prepare)
     if verb in ("postgres", "test") and postgres.there() is None and not environment.postgres_is_ready():
         steps.append(environment.prepare_postgres)
+    if verb == "influx" and influxd.find() is None:
+        steps.append(_influx)
+    if verb in NEEDS_BOARDS and not environment.boards_are_ready():
+        steps.append(environment.prepare_boards)
     if not steps:
         return
     PRIVATE.mkdir(exist_ok=True)
@@ -83,6 +88,10 @@ def _broker_for_the_suite() -> None:
         broker.prepare()
     except apt.AptError as error:
         print(f"  going on without a broker: {error}", flush=True)
+
+
+def _influx() -> None:
+    influxd.build()
 
 
 def _leave_nothing(fresh: bool) -> None:
