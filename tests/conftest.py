@@ -12,6 +12,7 @@ MARKERS = {
     "interpreter": ["interpreter", "compiler"],
     "browser": ["browser"],
     "postgres": ["postgres"],
+    "influx": ["influxd"],
 }
 """Which parts a marker stands for."""
 

@@ -13,7 +13,7 @@ from simulator.parts.progress import SetupError, stop
 
 NEEDS_BROKER = {"demo", "simulator", "gateway"}
 NEEDS_BOARDS = {"flash", "provision", "test"}
-VERBS = {"demo", "test", "server", "gateway", "simulator", "postgres", "flash", "provision"}
+VERBS = {"demo", "test", "server", "gateway", "simulator", "postgres", "influx", "flash", "provision"}
 
 
 STORES = ("postgres", "influx")

@@ -4,7 +4,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from simulator.parts import broker, browser, interpreter, postgres
+from simulator.parts import broker, browser, influxd, interpreter, postgres
 from simulator.parts.postgres import Program as PostgresProgram
 
 
@@ -33,9 +33,10 @@ class Parts:
     missing: list[MissingPart]
     postgres: PostgresProgram | str | None = None
     """The program to start, or the URL of a server that is already there."""
+    influxd: influxd.Program | None = None
 
     def lacks(self, name: str) -> MissingPart | None:
-        """The missing part called `name` (broker, interpreter, compiler, browser, postgres) or None."""
+        """The missing part called `name` (broker, interpreter, compiler, browser, postgres, influxd)."""
         return next((part for part in self.missing if part.name == name), None)
 
 
@@ -57,6 +58,15 @@ def find_parts() -> Parts:
     found_postgres = postgres.there() or postgres.find()
     if found_postgres is None:
         missing.append(MissingPart("postgres", "no PostgreSQL to start", "./loquet setup postgres"))
+    found_influxd = influxd.find()
+    if found_influxd is None:
+        missing.append(MissingPart("influxd", "no InfluxDB 2 to start", influxd.HOW))
     return Parts(
-        found_broker, found_interpreter, found_compiler, found_browser, missing, postgres=found_postgres
+        found_broker,
+        found_interpreter,
+        found_compiler,
+        found_browser,
+        missing,
+        postgres=found_postgres,
+        influxd=found_influxd,
     )
