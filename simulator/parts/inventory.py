@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simulator.parts import broker, browser, influxd, interpreter, postgres
+from simulator.parts.influxd import Program as InfluxProgram
 from simulator.parts.postgres import Program as PostgresProgram
 
 
@@ -33,7 +34,7 @@ class Parts:
     missing: list[MissingPart]
     postgres: PostgresProgram | str | None = None
     """The program to start, or the URL of a server that is already there."""
-    influxd: influxd.Program | None = None
+    influxd: InfluxProgram | None = None
 
     def lacks(self, name: str) -> MissingPart | None:
         """The missing part called `name` (broker, interpreter, compiler, browser, postgres, influxd)."""
