@@ -30,6 +30,8 @@ BANK_BUZZER = 47  # 1 = sound
 BANK_LED_ALARM = 35  # 1 = alarm light on
 BANK_MAINS_OK = 42  # 1 = the supply is good; a broken wire reads 0
 BANK_TAMPER = 18  # 1 = lid of the controller's box open, or wire cut
+BANK_REV0 = 36  # hardware revision, bit 0: a resistor up or down
+BANK_REV1 = 37  # hardware revision, bit 1
 BANK_HARDWARE_REVISION = 1  # as announced in the device's description
 BANK_I2C_ID = 0  # machine.I2C number
 BANK_I2C_HZ = 400_000
@@ -65,6 +67,8 @@ ROOM_ETH_INT = 14  # Ethernet controller has something, 0 = yes
 ROOM_BUZZER = 47  # 1 = sound
 ROOM_LED_ALARM = 38  # 1 = alarm light on
 ROOM_MAINS_OK = 42  # 1 = the supply is good; a broken wire reads 0
+ROOM_REV0 = 36  # hardware revision, bit 0: a resistor up or down
+ROOM_REV1 = 37  # hardware revision, bit 1
 ROOM_HARDWARE_REVISION = 1  # as announced in the device's description
 ROOM_I2C_ID = 0  # machine.I2C number
 ROOM_I2C_HZ = 400_000

@@ -89,7 +89,7 @@ class Pin(_Data):
     net: str
     direction: Literal["in", "out", "open-drain", "bidirectional"]
     function: str
-    role: Literal["coil", "actuator", "signal", "boot", "usb", "console"] = "signal"
+    role: Literal["coil", "actuator", "signal", "boot", "usb", "console", "revision"] = "signal"
     boot: Level = "any"
     pull: Pull = "none"
     pull_ohm: int = 0
@@ -257,6 +257,10 @@ class Coils(_Data):
     driver: str
     driver_ma: int
     cutoff: Cutoff
+    lockout: tuple[str, ...] = ()
+    """Chips between the commands and the drivers that let one command through at a time, the first and the
+    last of the chain.
+    """
 
 
 class Rail(_Data):
@@ -293,6 +297,28 @@ class Part(_Data):
     why: str
 
 
+class Cable(_Data):
+    """What hangs on a connector, or on a rail's own terminals (`source`), pole by pole: `ends` are the
+    device's names of its terminals, the nets' own if there are none.
+
+    `ma` flows out through the first pole that is a supply, and back; 0: signals only. The area of a
+    conductor is in hundredths of a square millimetre.
+    """
+
+    source: str
+    device: str
+    length_m: int
+    area_mm2_x100: int
+    why: str
+    ends: tuple[str, ...] = ()
+    ma: int = 0
+    fuse_ma: int = 0
+
+    def drop_mv(self) -> int:
+        """What is lost out and back in copper at 20 degrees (0.0175 ohm mm2/m), rounded up."""
+        return -(-2 * self.length_m * self.ma * 175 // (100 * self.area_mm2_x100))
+
+
 class Board(_Data):
     """A whole board. `prefix` begins each of its constants in the firmware's pin map."""
 
@@ -315,6 +341,13 @@ class Board(_Data):
     coils: Coils | None = None
     loads: tuple[Load, ...] = ()
     parts: tuple[Part, ...] = ()
+    cables: tuple[Cable, ...] = ()
+
+    def poles(self, cable: Cable) -> tuple[str, ...]:
+        """The nets of a cable, in the order of its poles; empty if its source is nothing of this board."""
+        if cable.source in [rail.name for rail in self.rails]:
+            return (cable.source, "GND")
+        return next((each.nets for each in self.connectors if each.ref == cable.source), ())
 
     def pin(self, net: str) -> Pin | None:
         """The GPIO that carries a net, if one does."""

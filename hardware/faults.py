@@ -107,3 +107,23 @@ class NetGoesNowhere(BoardFault):
 
 class RefUsedTwice(BoardFault):
     """Two parts carry one reference designator."""
+
+
+class RevisionStraps(BoardFault):
+    """The resistors that tell a board's revision say another one than its description."""
+
+
+class NoLockOut(BoardFault):
+    """Nothing but the program keeps two coils from being on at once."""
+
+
+class CableDrop(BoardFault):
+    """A cable loses more of its rail's voltage than what hangs on it can do without."""
+
+
+class ConnectorUnwired(BoardFault):
+    """A connector has no cable, or a cable has another number of ends than its connector has poles."""
+
+
+class FuseTooSmall(BoardFault):
+    """A cable's fuse would blow at the current that the cable is meant for."""

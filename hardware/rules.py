@@ -10,13 +10,16 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from hardware import faults
-from hardware.board import Board, Module, chip_nets
+from hardware.board import Board, Coils, Module, chip_nets
 from hardware.power import budgets
 
 COIL_PULL_MOST_OHM = 10_000
 """A coil's pull-down must beat leakage and coupled noise of the lock wires; weaker ones are refused."""
 
 GROUND = "GND"
+
+DROP_MOST_PERCENT = 5
+"""A lock rated 12 V still opens at 0.9 of it (its makers say 10 to 15 %); its two cables share that."""
 
 
 def check(board: Board, module: Module) -> list[faults.BoardFault]:
@@ -94,6 +97,16 @@ def reset_levels(board: Board, module: Module) -> Iterator[faults.BoardFault]:
             yield faults.UndefinedAtReset(f"{what} must rest {pin.boot}, and no resistor holds it there")
 
 
+def revision(board: Board) -> Iterator[faults.BoardFault]:
+    """Straps `REV0`, `REV1` … read as a number are the board's revision, so that a program can refuse a
+    board that it was not written for.
+    """
+    straps = [pin for pin in board.pins if pin.role == "revision"]
+    said = sum(1 << int(pin.net.removeprefix("REV")) for pin in straps if pin.pull == "up")
+    if any(pin.pull == "none" for pin in straps) or said != board.revision:
+        yield faults.RevisionStraps(f"{board.name}: its straps say {said}, it is revision {board.revision}")
+
+
 def coils(board: Board) -> Iterator[faults.BoardFault]:
     """A coil has a strong pull-down, a gate on a pin of its own, a hardware cut-off, a driver with reserve,
     and company of none.
@@ -127,11 +140,52 @@ def coils(board: Board) -> Iterator[faults.BoardFault]:
         )
     if circuit.at_once != 1:
         yield faults.TooManyCoils(f"{board.name}: {circuit.at_once} coils at once, one is allowed")
+    yield from lock_out(board, circuit)
     if circuit.driver_ma < 2 * circuit.most_ma:
         yield faults.DriverTooWeak(
             f"{board.name}: {circuit.driver} carries {circuit.driver_ma} mA, "
             f"a coil of {circuit.most_ma} mA asks for twice that"
         )
+
+
+def lock_out(board: Board, circuit: Coils) -> Iterator[faults.BoardFault]:
+    """Between each coil's command and its driver stand chips that let one through: the first of them takes
+    all commands, the last gives each driver its line, and no driver hears a command itself.
+    """
+    commands = {net for c in board.chips for port in c.ports if port.role == "coil" for net in port.nets}
+    chips = {chip.ref: chip_nets(board, chip) for chip in board.chips}
+    driver = chips.get(circuit.driver, set())
+    guards = [chips[ref] for ref in circuit.lockout if ref in chips]
+    if (
+        not guards
+        or not commands <= guards[0]
+        or driver & commands
+        or len(driver & guards[-1]) != len(commands)
+    ):
+        yield faults.NoLockOut(f"{board.name}: a program could switch on two coils of {circuit.driver}")
+
+
+def cables(board: Board) -> Iterator[faults.BoardFault]:
+    """Every connector has its cable, every cable as many ends as poles; copper and fuse fit the current."""
+    mv = {rail.name: rail.mv for rail in board.rails} | {"COIL_SUPPLY": board.rails[0].mv}
+    for connector in board.connectors:
+        if connector.ref not in [cable.source for cable in board.cables]:
+            yield faults.ConnectorUnwired(f"{board.name}: nothing hangs on {connector.ref} ({connector.why})")
+    for cable in board.cables:
+        poles = board.poles(cable)
+        what = f"{board.name}: the cable from {cable.source} to {cable.device}"
+        if not poles:
+            yield faults.UnknownName(f"{what} starts at no connector and no rail")
+        elif cable.ends and len(cable.ends) != len(poles):
+            yield faults.ConnectorUnwired(f"{what} has {len(cable.ends)} ends and {len(poles)} poles")
+        if cable.fuse_ma and cable.fuse_ma < cable.ma:
+            yield faults.FuseTooSmall(f"{what} carries {cable.ma} mA behind a fuse of {cable.fuse_ma} mA")
+        feed = next((pole for pole in poles if pole in mv), "")
+        if cable.ma and (not feed or cable.drop_mv() * 100 > mv[feed] * DROP_MOST_PERCENT):
+            yield faults.CableDrop(
+                f"{what} loses {cable.drop_mv()} mV of {feed or 'no rail'}, "
+                f"more than {DROP_MOST_PERCENT} %: use a thicker one"
+            )
 
 
 def buses(board: Board) -> Iterator[faults.BoardFault]:
@@ -212,6 +266,7 @@ def nets(board: Board) -> Iterator[faults.BoardFault]:
     """Every net has two ends, and every net that a bus names is a pin's."""
     known = {rail.name for rail in board.rails} | {GROUND}
     ends: Counter[str] = Counter(pin.net for pin in board.pins)
+    ends.update(pin.net for pin in board.pins if pin.role == "revision")  # a resistor is their other end
     for chip in board.chips:
         ends.update(chip_nets(board, chip))
     for connector in board.connectors:
@@ -236,8 +291,10 @@ PIN_RULES: tuple[Callable[[Board, Module], Iterator[faults.BoardFault]], ...] = 
 )
 BOARD_RULES: tuple[Callable[[Board], Iterator[faults.BoardFault]], ...] = (
     repeated,
+    revision,
     coils,
     buses,
     currents,
+    cables,
     nets,
 )

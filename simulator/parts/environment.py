@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from simulator.parts import apt, scratch
-from simulator.parts.places import PIP_WHEEL, POSTGRES, REQUIREMENTS, ROOT, STUBS, VENV
+from simulator.parts.places import BOARDS, PIP_WHEEL, POSTGRES, REQUIREMENTS, ROOT, STUBS, VENV
 from simulator.parts.progress import SetupError, step
 
 RUN = "run"
@@ -120,6 +120,34 @@ def prepare_stubs() -> None:
             ]
         )
     _write_whole(STUBS / "loquet-stamp.json", wanted_stamp(["stubs"]))
+
+
+def boards_are_ready() -> bool:
+    """Whether the tools that speak to boards are there as pinned now."""
+    stamp = BOARDS / "loquet-stamp.json"
+    return stamp.is_file() and json.loads(stamp.read_text()) == wanted_stamp(["boards"])
+
+
+def prepare_boards() -> None:
+    """Install the tools that speak to boards into their own folder. Raises SetupError.
+
+    Some of them come as sources only: pure Python, built by pip, with hashes all the same.
+    """
+    if boards_are_ready():
+        return
+    shutil.rmtree(BOARDS, ignore_errors=True)
+    with step("the tools that speak to boards (esptool, mpremote)"):
+        _pip(
+            [
+                "install",
+                "--require-hashes",
+                "--target",
+                str(BOARDS),
+                "-r",
+                str(REQUIREMENTS / "boards.txt"),
+            ]
+        )
+    _write_whole(BOARDS / "loquet-stamp.json", wanted_stamp(["boards"]))
 
 
 def postgres_is_ready() -> bool:

@@ -106,6 +106,9 @@ class Board:
         self.chips: dict[int, Chip] = {self.pin("ADDR_CLOCK"): self.battery_clock}
         self.readers: dict[int, Callable[[], bool]] = {self.pin("MAINS_OK"): lambda: self.mains}
         """What reads a net that the outside drives, by GPIO."""
+        for bit in range(2):
+            level = bool(self.pin("HARDWARE_REVISION") >> bit & 1)
+            self.readers[self.pin(f"REV{bit}")] = lambda level=level: level  # type: ignore[misc]
         self.zones: dict[str, Zone] = {}
         self.buses: dict[int, Wire] = {}
         for index, net in enumerate(self.wires):

@@ -110,6 +110,16 @@ MISTAKES: list[tuple[str, Mistake, type[faults.BoardFault]]] = [
     ("a rail that feeds itself", rail_changed("5V", fed_by="5V"), faults.UnknownName),
     ("a bus unheard of", chip_changed("U10", bus="I2C1"), faults.UnknownName),
     ("a bus line without pin", lambda data: data["spi"].update(cs="ETH_SEL"), faults.UnknownName),
+    ("straps of another revision", lambda data: data.update(revision=2), faults.RevisionStraps),
+    ("a strap that nothing holds", changed("REV1", pull="none"), faults.RevisionStraps),
+    ("coils that only the program keeps apart", coils_changed(lockout=[]), faults.NoLockOut),
+    ("a driver that hears the commands", chip_changed("Q1", nets=["COIL_CMD1..8"]), faults.NoLockOut),
+    ("a lock cable too thin", lambda d: d["cables"][2].update(area_mm2_x100=22), faults.CableDrop),
+    ("a current through the keypad", lambda d: d["cables"][14].update(ma=100), faults.CableDrop),
+    ("a fuse that blows at work", lambda d: d["cables"][1].update(fuse_ma=2_000), faults.FuseTooSmall),
+    ("a cable with an end too many", lambda d: d["cables"][0]["ends"].append("x"), faults.ConnectorUnwired),
+    ("a connector without cable", lambda d: d["cables"].pop(), faults.ConnectorUnwired),
+    ("a cable from nowhere", lambda d: d["cables"][0].update(source="J99"), faults.UnknownName),
     ("a trace to nothing", chip_changed("Q3", nets=["BUZZER_SINK"]), faults.NetGoesNowhere),
 ]
 
@@ -148,11 +158,14 @@ def test_an_input_only_pin_may_not_drive(module: Module) -> None:
     assert "COIL_EN" in str(refused[0])
 
 
-def test_octal_memory_takes_gpio35_away(module: Module) -> None:
+@pytest.mark.parametrize("name", BOARD_NAMES)
+def test_octal_memory_takes_gpio35_to_37_away(name: str, module: Module) -> None:
     with_psram = module.model_copy(update={"octal_psram": True})
+    board = load_board(name)
+    lost = [pin for pin in board.pins if pin.gpio in (35, 36, 37)]
 
-    assert [type(fault) for fault in rules.check(load_board("locker-bank"), with_psram)] == [faults.FlashPin]
-    assert rules.check(load_board("cold-room"), with_psram) == []
+    assert [type(fault) for fault in rules.check(board, with_psram)] == [faults.FlashPin] * len(lost)
+    assert lost
 
 
 def test_all_mistakes_are_told_at_once(module: Module) -> None:
@@ -175,7 +188,7 @@ def test_the_net_names_that_the_firmware_knows() -> None:
     wanted = (
         "I2C_SDA I2C_SCL RS485_TX RS485_RX RS485_DE COIL_EN IR_EN BUZZER LED_ALARM MAINS_OK TAMPER "
         "KEY_ROW1 KEY_ROW2 KEY_ROW3 KEY_ROW4 KEY_COL1 KEY_COL2 KEY_COL3 OW_CHILLED OW_FROZEN "
-        "ETH_SCK ETH_MOSI ETH_MISO ETH_CS ETH_INT ETH_RST"
+        "ETH_SCK ETH_MOSI ETH_MISO ETH_CS ETH_INT ETH_RST REV0 REV1"
     )
 
     assert {each.net for each in load_board("locker-bank").pins if each.is_for_firmware} == set(
