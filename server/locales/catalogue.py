@@ -21,9 +21,7 @@ def texts() -> dict[str, list[str]]:
     """Every text to translate, with the files (relative to `server/`) it stands in."""
     found: dict[str, list[str]] = {}
     sources = [(path, "jinja2.ext:babel_extract") for path in sorted((SERVER / "templates").rglob("*.html"))]
-    sources += [
-        (path, "python") for path in sorted(SERVER.rglob("*.py")) if DOMAIN_FOLDER not in path.parents
-    ]
+    sources += [(path, "python") for path in sorted(SERVER.rglob("*.py"))]
     for path, method in sources:
         for _line, message, _comments, _context in extract_from_file(method, path, keywords=KEYWORDS):
             text = message if isinstance(message, str) else message[0]

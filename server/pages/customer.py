@@ -1,6 +1,6 @@
 """The customer's page, reached by the signed link alone."""
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy.orm import Session
 
@@ -9,6 +9,7 @@ from server.foundation.errors import NotFound
 from server.locales import LANGUAGES
 from server.orders.ending import refund_by_customer
 from server.orders.models import Order
+from server.pages.live import note_mark
 from server.pages.rendering import LANGUAGE_COOKIE, language_of, platform, render
 from server.pages.views import customer as view
 from server.people.access import Ctx, check_order_token
@@ -34,7 +35,7 @@ def _language(request: Request, order: Order) -> str:
     return order.locale if order.locale in LANGUAGES else language_of(request)
 
 
-@router.get("/o/{order_id}/{token}")
+@router.get("/o/{order_id}/{token}", dependencies=[Depends(note_mark)])
 def order_page(request: Request, context: Ctx, order_id: str, token: str) -> Response:
     """What, where, which doors, the code, the cold."""
     with context.store.read() as session:

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -21,6 +21,7 @@ from server.lockers.models import DOUBTFUL, Compartment, Controller, Site, Zone
 from server.orders import states
 from server.pages import words
 from server.pages.addresses import Device, DoorNumber, ZoneKey
+from server.pages.live import note_mark
 from server.pages.rendering import Place, language_of, platform, render
 from server.pages.views import alarms as alarm_views
 from server.pages.views import doors as door_views
@@ -32,7 +33,7 @@ from server.pages.words import Look
 from server.people.access import Ctx, Manager
 from server.people.logins import Signed
 
-router = APIRouter(prefix="/manager", include_in_schema=False)
+router = APIRouter(prefix="/manager", include_in_schema=False, dependencies=[Depends(note_mark)])
 
 LIVE = "/live/manager"
 

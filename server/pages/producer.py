@@ -1,9 +1,10 @@
 """The producer's run-sheet."""
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from server.catalogue.models import Producer
 from server.foundation.errors import Forbidden
+from server.pages.live import note_mark
 from server.pages.rendering import language_of, platform, render
 from server.pages.views import producer as view
 from server.people.access import Ctx, ProducerPerson
@@ -11,7 +12,7 @@ from server.people.access import Ctx, ProducerPerson
 router = APIRouter(include_in_schema=False)
 
 
-@router.get("/producer")
+@router.get("/producer", dependencies=[Depends(note_mark)])
 def run_sheet(request: Request, context: Ctx, person: ProducerPerson) -> Response:
     """What goes where, done and missing, and the code for the keypad."""
     with context.store.read() as session:

@@ -19,6 +19,7 @@ from server.foundation.context import get_context
 from server.locales import LANGUAGES, choose, translations
 from server.locales.formats import DEFAULT_ZONE, local
 from server.pages import words
+from server.pages.theme import AUTO, DARK, LIGHT, Theme, theme_of
 from server.pages.words import Look
 from server.people.logins import Signed
 from server.people.models import Platform
@@ -39,6 +40,15 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Shade:
+    """A button of the form that chooses light or dark."""
+
+    name: str
+    word: str
+    here: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """What surrounds every page."""
 
@@ -48,6 +58,12 @@ class Frame:
     help: str
     home: str
     note: Look | None
+    mark: str
+    """How far the database was when this page read it (`live.note_mark`); empty on pages that do not live."""
+    theme: Theme
+    shades: list[Shade]
+    back: str
+    """This page's own path, to come back to after a choice."""
 
 
 def language_of(request: Request, person: Signed | None = None) -> str:
@@ -106,13 +122,19 @@ def render(
     word = note or request.query_params.get("note", "")
     other = "en" if language == "fr" else "fr"
     kept = [(key, value) for key, value in request.query_params.multi_items() if key not in ("lang", "note")]
+    home = "/" if person is not None else request.url.path
+    theme = theme_of(request)
     frame = Frame(
         language=language,
         other_language="?" + urlencode([*kept, ("lang", other)]),
         time=f"{now.astimezone(timezone):%H:%M:%S}",
         help=platform.help if platform is not None else "",
-        home="/" if person is not None else request.url.path,
+        home=home,
         note=words.look(words.NOTED, word, language) if word in words.NOTED else None,
+        mark=getattr(request.state, "mark", ""),
+        theme=theme,
+        shades=_shades(theme, language),
+        back=_back(request, kept),
     )
     environment = _ENVIRONMENTS[language]
     text = environment.get_template(template).render(
@@ -130,6 +152,20 @@ def render(
     if asked in LANGUAGES:
         response.set_cookie(LANGUAGE_COOKIE, asked, max_age=YEAR_S, httponly=True, samesite="lax")
     return response
+
+
+def _shades(theme: Theme, language: str) -> list[Shade]:
+    say = translations(language).gettext
+    names = ((AUTO, say("Comme l'appareil")), (LIGHT, say("Clair")), (DARK, say("Sombre")))
+    return [Shade(name, word, name == theme.name) for name, word in names]
+
+
+def _back(request: Request, query: list[tuple[str, str]]) -> str:
+    """Where the form of the theme leads: an answer to a form has no address of its own."""
+    if request.method != "GET":
+        return "/"
+    path = request.scope.get("raw_path") or b"/"
+    return path.decode("ascii", "replace") + ("?" + urlencode(query) if query else "")
 
 
 def error_page(request: Request, status: int, code: str, _detail: str) -> Response:

@@ -11,11 +11,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Page, ViewportSize, async_playwright, expect
+from playwright.async_api import Browser, Page, ViewportSize, expect
 
 from server.sitefile.secrets_file import Secrets
-from simulator.page.serve import serving
-from simulator.parts.browser import FLAGS, find
+from tests.browser.conftest import Chromium
 from tests.browser.pictures import asked, picture
 from tests.server.pages.stage import Stage, copy, fill, prepare, trouble
 
@@ -26,10 +25,6 @@ SIZES: dict[str, ViewportSize] = {
     "desktop": {"width": 1280, "height": 800},
 }
 both = pytest.mark.parametrize("size", SIZES)
-BASE = "http://server.test"
-"""The server's own name for itself; the browser finds it on loopback."""
-TRUSTED = f"--unsafely-treat-insecure-origin-as-secure={BASE}"
-"""As a farm's page over HTTPS, or one on loopback, would be: without it some headers are ignored, noisily."""
 MEASURE = """() => {
   const small = [];
   for (const each of document.querySelectorAll("a, button, summary, input, select")) {
@@ -40,11 +35,6 @@ MEASURE = """() => {
   }
   return { wider: document.documentElement.scrollWidth - document.documentElement.clientWidth, small };
 }"""
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 @pytest.fixture(scope="module")
@@ -65,20 +55,6 @@ def farm(day: tuple[Path, Secrets, dict[str, str]], tmp_path: Path) -> Iterator[
     stage = Stage(copy(folder, tmp_path / "farm"), secrets, again=True)
     yield stage, orders
     stage.close()
-
-
-@asynccontextmanager
-async def browsing(stage: Stage) -> AsyncIterator[tuple[str, Browser]]:
-    """The farm's server on loopback, and a browser."""
-    program = find()
-    assert program is not None
-    async with serving(stage.app, 0) as address, async_playwright() as playwright:
-        here = "--host-resolver-rules=MAP server.test " + address.removeprefix("http://")
-        browser = await playwright.chromium.launch(executable_path=program, args=[*FLAGS, here, TRUSTED])
-        try:
-            yield BASE, browser
-        finally:
-            await browser.close()
 
 
 @asynccontextmanager
@@ -111,10 +87,10 @@ async def looked_at(page: Page, name: str, size: str) -> None:
 
 @both
 async def test_a_customer_pays_and_sees_the_order_get_ready_without_reloading(
-    farm: tuple[Stage, dict[str, str]], size: str
+    chromium: Chromium, farm: tuple[Stage, dict[str, str]], size: str
 ) -> None:
     stage, orders = farm
-    async with browsing(stage) as (address, browser), page_of(browser, address, size) as page:
+    async with chromium.on(stage.app) as address, page_of(chromium.browser, address, size) as page:
         order = await asyncio.to_thread(
             lambda: stage.order(("pommes",), reference="C-105", key="late").json()
         )
@@ -146,13 +122,13 @@ async def test_a_customer_pays_and_sees_the_order_get_ready_without_reloading(
 
 @both
 async def test_a_blocked_order_offers_its_money_back_without_javascript(
-    farm: tuple[Stage, dict[str, str]], size: str
+    chromium: Chromium, farm: tuple[Stage, dict[str, str]], size: str
 ) -> None:
     stage, orders = farm
     await asyncio.to_thread(trouble, stage)
     async with (
-        browsing(stage) as (address, browser),
-        page_of(browser, address, size, scripts=False) as page,
+        chromium.on(stage.app) as address,
+        page_of(chromium.browser, address, size, scripts=False) as page,
     ):
         await page.goto(stage.link(orders["ready"]))
         await expect(page.get_by_text("Ne venez pas encore")).to_be_visible()
@@ -163,11 +139,11 @@ async def test_a_blocked_order_offers_its_money_back_without_javascript(
 
 @both
 async def test_a_blocked_order_and_a_collected_one_look_right(
-    farm: tuple[Stage, dict[str, str]], size: str
+    chromium: Chromium, farm: tuple[Stage, dict[str, str]], size: str
 ) -> None:
     stage, orders = farm
     await asyncio.to_thread(trouble, stage)
-    async with browsing(stage) as (address, browser), page_of(browser, address, size) as page:
+    async with chromium.on(stage.app) as address, page_of(chromium.browser, address, size) as page:
         await page.goto(stage.link(orders["ready"]))
         await looked_at(page, "customer-blocked", size)
         await page.goto(stage.link(orders["done"]))
@@ -177,11 +153,11 @@ async def test_a_blocked_order_and_a_collected_one_look_right(
 
 @both
 async def test_a_producer_finds_what_goes_where_and_sees_it_tick_off(
-    farm: tuple[Stage, dict[str, str]], size: str
+    chromium: Chromium, farm: tuple[Stage, dict[str, str]], size: str
 ) -> None:
     stage, _ = farm
     cookie = await asyncio.to_thread(stage.cookie, "tilleuls@example.org")
-    async with browsing(stage) as (address, browser), page_of(browser, address, size, cookie) as page:
+    async with chromium.on(stage.app) as address, page_of(chromium.browser, address, size, cookie) as page:
         await page.goto("/")
         await expect(page.locator("main")).to_have_attribute("data-missing", "1")
         await expect(page.locator('tr[data-state="bound"]')).to_contain_text("Poulet fermier")
@@ -198,11 +174,11 @@ async def test_a_producer_finds_what_goes_where_and_sees_it_tick_off(
 
 @both
 async def test_a_manager_sees_everything_and_acknowledges_an_alarm(
-    farm: tuple[Stage, dict[str, str]], size: str
+    chromium: Chromium, farm: tuple[Stage, dict[str, str]], size: str
 ) -> None:
     stage, _ = farm
     cookie = await asyncio.to_thread(stage.cookie)
-    async with browsing(stage) as (address, browser), page_of(browser, address, size, cookie) as page:
+    async with chromium.on(stage.app) as address, page_of(chromium.browser, address, size, cookie) as page:
         await page.goto("/")
         await expect(page.locator('[data-zone="wall-1/frozen"]').first).to_have_attribute("data-state", "ok")
         before = int(await page.locator("main").get_attribute("data-open-alarms") or 0)
@@ -224,12 +200,12 @@ async def test_a_manager_sees_everything_and_acknowledges_an_alarm(
 
 @both
 async def test_a_manager_reads_a_chart_and_releases_a_block(
-    farm: tuple[Stage, dict[str, str]], size: str
+    chromium: Chromium, farm: tuple[Stage, dict[str, str]], size: str
 ) -> None:
     stage, _ = farm
     await asyncio.to_thread(trouble, stage)
     cookie = await asyncio.to_thread(stage.cookie)
-    async with browsing(stage) as (address, browser), page_of(browser, address, size, cookie) as page:
+    async with chromium.on(stage.app) as address, page_of(chromium.browser, address, size, cookie) as page:
         await page.goto("/manager/zones/wall-1/chilled")
         await expect(page.locator("svg.chart:visible")).to_have_count(1)
         await expect(page.locator("[data-summary]")).to_contain_text("hors limites")
@@ -247,13 +223,13 @@ async def test_a_manager_reads_a_chart_and_releases_a_block(
 
 @both
 async def test_a_manager_opens_a_door_and_sees_what_came_of_it(
-    farm: tuple[Stage, dict[str, str]], size: str
+    chromium: Chromium, farm: tuple[Stage, dict[str, str]], size: str
 ) -> None:
     stage, _ = farm
     await asyncio.to_thread(trouble, stage)
     await asyncio.to_thread(stage.poll)
     cookie = await asyncio.to_thread(stage.cookie)
-    async with browsing(stage) as (address, browser), page_of(browser, address, size, cookie) as page:
+    async with chromium.on(stage.app) as address, page_of(chromium.browser, address, size, cookie) as page:
         await page.goto("/manager/doors")
         await expect(page.locator('a[data-door="18"]')).to_have_attribute("data-state", "jam")
         await expect(page.locator('a[data-door="21"]')).to_have_attribute("data-state", "forced")
@@ -269,12 +245,12 @@ async def test_a_manager_opens_a_door_and_sees_what_came_of_it(
 
 @both
 async def test_a_lot_is_refused_by_a_breached_room_and_taken_by_another(
-    farm: tuple[Stage, dict[str, str]], size: str
+    chromium: Chromium, farm: tuple[Stage, dict[str, str]], size: str
 ) -> None:
     stage, _ = farm
     await asyncio.to_thread(trouble, stage)
     cookie = await asyncio.to_thread(stage.cookie)
-    async with browsing(stage) as (address, browser), page_of(browser, address, size, cookie) as page:
+    async with chromium.on(stage.app) as address, page_of(chromium.browser, address, size, cookie) as page:
         await page.goto("/manager/hangar")
         await page.locator("#product").select_option("fromage")
         await page.get_by_role("spinbutton", name="Quantité").fill("40")
@@ -291,17 +267,19 @@ async def test_a_lot_is_refused_by_a_breached_room_and_taken_by_another(
 
 
 @both
-async def test_login_orders_health_and_errors(farm: tuple[Stage, dict[str, str]], size: str) -> None:
+async def test_login_orders_health_and_errors(
+    chromium: Chromium, farm: tuple[Stage, dict[str, str]], size: str
+) -> None:
     stage, _ = farm
     cookie = await asyncio.to_thread(stage.cookie)
-    async with browsing(stage) as (address, browser):
-        async with page_of(browser, address, size) as page:
+    async with chromium.on(stage.app) as address:
+        async with page_of(chromium.browser, address, size) as page:
             await page.goto("/login?lang=fr")
             await looked_at(page, "login", size)
             await page.get_by_label("Votre adresse électronique").fill("manager@example.org")
             await page.get_by_role("button", name="Recevoir le lien").click()
             await expect(page.locator("main")).to_have_attribute("data-login", "sent")
-        async with page_of(browser, address, size, cookie) as page:
+        async with page_of(chromium.browser, address, size, cookie) as page:
             await page.goto("/manager/orders")
             await expect(page.locator("tr[data-order]")).to_have_count(4)
             await looked_at(page, "orders", size)
@@ -310,10 +288,12 @@ async def test_login_orders_health_and_errors(farm: tuple[Stage, dict[str, str]]
             await looked_at(page, "health", size)
 
 
-async def test_a_page_says_when_it_hears_nothing_any_more(farm: tuple[Stage, dict[str, str]]) -> None:
+async def test_a_page_says_when_it_hears_nothing_any_more(
+    chromium: Chromium, farm: tuple[Stage, dict[str, str]]
+) -> None:
     stage, _ = farm
     cookie = await asyncio.to_thread(stage.cookie)
-    async with browsing(stage) as (address, browser), page_of(browser, address, "phone", cookie) as page:
+    async with chromium.on(stage.app) as address, page_of(chromium.browser, address, "phone", cookie) as page:
         await page.clock.install()
         await page.route("**/live/**", lambda route: route.fulfill(content_type="text/event-stream", body=""))
         await page.goto("/manager")

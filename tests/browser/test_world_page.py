@@ -6,11 +6,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, ViewportSize, async_playwright, expect
+from playwright.async_api import Page, ViewportSize, expect
 
 from simulator.page.serve import serving
-from simulator.parts.browser import FLAGS, find
 from simulator.world.log import WorldEvent
+from tests.browser.conftest import Chromium
 from tests.browser.pictures import picture
 from tests.simulator.page.playground import Played, playing
 
@@ -26,25 +26,13 @@ DOCUMENTED = {"phone": 2150, "desktop": 1390}
 """Heights of the first wall and the hangar."""
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @asynccontextmanager
 async def opened(
-    size: str, path: str = "/", flashes: Path | None = None
+    chromium: Chromium, size: str, path: str = "/", flashes: Path | None = None
 ) -> AsyncIterator[tuple[Page, Played, list[str]]]:
     """The page at one size over a world of its own; what the browser complained of is collected."""
-    async with (
-        playing(flashes) as played,
-        serving(played.app, 0) as address,
-        async_playwright() as playwright,
-    ):
-        program = find()
-        assert program is not None
-        browser = await playwright.chromium.launch(executable_path=program, args=FLAGS)
-        page = await browser.new_page(viewport=SIZES[size], reduced_motion="reduce")
+    async with playing(flashes) as played, serving(played.app, 0) as address:
+        page = await chromium.browser.new_page(viewport=SIZES[size], reduced_motion="reduce")
         complaints: list[str] = []
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on(
@@ -58,7 +46,7 @@ async def opened(
         try:
             yield page, played, complaints
         finally:
-            await browser.close()
+            await page.close()
 
 
 def show(played: Played, lines: list[str]) -> None:
@@ -83,8 +71,8 @@ def show(played: Played, lines: list[str]) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_keys_reach_the_contacts_and_the_display_is_read(size: str) -> None:
-    async with opened(size) as (page, played, complaints):
+async def test_keys_reach_the_contacts_and_the_display_is_read(chromium: Chromium, size: str) -> None:
+    async with opened(chromium, size) as (page, played, complaints):
         typed: list[str] = []
 
         def on_key(event: WorldEvent) -> None:
@@ -104,8 +92,10 @@ async def test_keys_reach_the_contacts_and_the_display_is_read(size: str) -> Non
 
 
 @pytest.mark.interpreter
-async def test_the_real_firmware_starts_at_a_switch_and_answers_the_keys(tmp_path: Path) -> None:
-    async with opened("desktop", flashes=tmp_path) as (page, _played, complaints):
+async def test_the_real_firmware_starts_at_a_switch_and_answers_the_keys(
+    chromium: Chromium, tmp_path: Path
+) -> None:
+    async with opened(chromium, "desktop", flashes=tmp_path) as (page, _played, complaints):
         bank = page.locator('[data-controller="wall-1"]')
         await expect(bank.locator(".lcd")).to_have_attribute("data-lit", "off")
         await bank.locator("[data-power]").click()
@@ -122,8 +112,8 @@ async def test_the_real_firmware_starts_at_a_switch_and_answers_the_keys(tmp_pat
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_a_door_is_pulled_filled_emptied_and_shut(size: str) -> None:
-    async with opened(size) as (page, played, complaints):
+async def test_a_door_is_pulled_filled_emptied_and_shut(chromium: Chromium, size: str) -> None:
+    async with opened(chromium, size) as (page, played, complaints):
         wall = played.world.walls["wall-1"]
         door = page.locator('[data-controller="wall-1"] [data-door="7"]')
         await door.click()
@@ -145,8 +135,8 @@ async def test_a_door_is_pulled_filled_emptied_and_shut(size: str) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_trouble_is_made_and_ended(size: str) -> None:
-    async with opened(size) as (page, played, complaints):
+async def test_trouble_is_made_and_ended(chromium: Chromium, size: str) -> None:
+    async with opened(chromium, size) as (page, played, complaints):
         wall = played.world.walls["wall-1"]
         bank = page.locator('[data-controller="wall-1"]')
         await bank.locator('[data-door="9"]').click()
@@ -180,8 +170,8 @@ async def test_trouble_is_made_and_ended(size: str) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_wires_and_programs_are_ended_and_brought_back(size: str) -> None:
-    async with opened(size, "/?lang=en") as (page, played, complaints):
+async def test_wires_and_programs_are_ended_and_brought_back(chromium: Chromium, size: str) -> None:
+    async with opened(chromium, size, "/?lang=en") as (page, played, complaints):
         wire = page.locator('[data-link="gateway:ferme"]')
         await wire.get_by_role("button", name="Cut").click()
         await expect(wire.locator("[data-link-state]")).to_have_text("cut")
@@ -199,8 +189,8 @@ async def test_wires_and_programs_are_ended_and_brought_back(size: str) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_nothing_is_wider_than_the_screen(size: str) -> None:
-    async with opened(size) as (page, played, complaints):
+async def test_nothing_is_wider_than_the_screen(chromium: Chromium, size: str) -> None:
+    async with opened(chromium, size) as (page, played, complaints):
         show(played, ["Ferme des Tilleuls", "Entrez votre code", "", "Aide 02 33 00 00 00"])
         wall = played.world.walls["wall-1"]
         for number, item in (
