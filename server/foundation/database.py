@@ -1,40 +1,54 @@
-"""The database: one writer that begins IMMEDIATE, readers that cannot write, one naming convention.
+"""The database: one writer at a time, readers that cannot write, one naming convention.
 
 `Store.write()` commits when its block ends, so an endpoint's reply is built and sent after the commit;
-services never commit. SQLite: a plain BEGIN that later writes fails at once with "database is locked" (the
-busy timeout is not honoured on an upgrade), hence IMMEDIATE. SQLite 3.7.0 to 3.51.2 can corrupt a WAL store
-that has several connections (https://sqlite.org/wal.html#walresetbug; fixed in 3.51.3, 3.50.7 and 3.44.6):
-there the rollback journal is used instead.
+services never commit. PostgreSQL's part of it stands in `postgresql`.
+
+SQLite: a plain BEGIN that later writes fails at once with "database is locked" (the busy timeout is not
+honoured on an upgrade), hence IMMEDIATE. SQLite 3.7.0 to 3.51.2 can corrupt a WAL store that has several
+connections (https://sqlite.org/wal.html#walresetbug; fixed in 3.51.3, 3.50.7 and 3.44.6): there the rollback
+journal is used instead.
 """
 
 import importlib
 import logging
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     CursorResult,
     DateTime,
     Dialect,
     Engine,
+    Integer,
     MetaData,
     UpdateBase,
     create_engine,
     event,
 )
 from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import QueuePool, StaticPool
 from sqlalchemy.types import TypeDecorator
 
+from server.foundation import postgresql
+
 log = logging.getLogger(__name__)
 
 BUSY_MS = 15_000
+PATIENCE_S = 8.0
+"""So long a writer waits for a PostgreSQL that is away."""
+_PAUSE_S = 0.2
+TRIES = 4
+
+Result = TypeVar("Result")
 
 _AFTER = "after_commit"
 
@@ -62,6 +76,12 @@ class UtcTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
 
 
+WIDE = BigInteger().with_variant(Integer(), "sqlite")
+"""Every whole number of a table has 64 bits, as SQLite's always have: uptimes in milliseconds, numbers of
+32 bits without sign and sums of money do not fit into PostgreSQL's INTEGER. SQLite wants that word for keys
+that it numbers itself."""
+
+
 class Base(DeclarativeBase):
     """All tables. Every constraint has a predictable name, so that migrations can name it."""
 
@@ -74,7 +94,12 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map = {datetime: UtcTime(), dict[str, Any]: JSON(), list[Any]: JSON()}  # noqa: RUF012
+    type_annotation_map = {  # noqa: RUF012
+        datetime: UtcTime(),
+        int: WIDE,
+        dict[str, Any]: JSON(),
+        list[Any]: JSON(),
+    }
 
 
 def sqlite_module() -> ModuleType:
@@ -138,29 +163,91 @@ def _sqlite_engine(url: URL, *, writer: bool) -> Engine:
     return engine
 
 
+class CommitUnknownError(Exception):
+    """The connection broke while a commit was on its way: it may have happened. Whoever can tell by looking
+    (`Store.run`) begins anew; the others are told."""
+
+
 class Store:
-    """The two ways to the database. One per process; opens nothing until first used."""
+    """The ways to the database. One per process; opens nothing until first used."""
 
     def __init__(self, database_url: str) -> None:
         url = make_url(database_url)
-        if url.get_backend_name() == "sqlite":
+        self.is_sqlite = url.get_backend_name() == "sqlite"
+        if self.is_sqlite:
             self.writer = _sqlite_engine(url, writer=True)
             memory = url.database in (None, "", ":memory:")
             self.reader = self.writer if memory else _sqlite_engine(url, writer=False)
         else:
-            self.writer = create_engine(url, pool_pre_ping=True, hide_parameters=True)
-            self.reader = self.writer.execution_options(postgresql_readonly=True)
+            self.writer, self.reader = postgresql.engines(url)
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """A transaction: committed when the block ends, rolled back if it raises. Never nest one in
-        another."""
-        with Session(self.writer, expire_on_commit=False) as session:
-            with session.begin():
+        """A transaction, the only one that writes: committed when the block ends, rolled back if it raises.
+        Never nest one in another.
+
+        Raises CommitUnknownError if the connection breaks in the commit.
+        """
+        session = self._begin()
+        with session:
+            try:
                 yield session
+                session.flush()
+            except BaseException:
+                session.rollback()
+                raise
+            self._commit(session)
             acts: list[Callable[[], None]] = session.info.pop(_AFTER, [])
         for act in acts:
             act()
+
+    def _begin(self) -> Session:
+        """A session that is the writer. A PostgreSQL that is away (it restarts, another takes over) is waited
+        for: nothing has been done yet."""
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            session = Session(self.writer, expire_on_commit=False)
+            if self.is_sqlite:
+                return session  # begins IMMEDIATE with its first statement
+            try:
+                postgresql.become_writer(session.connection())
+            except BaseException as error:
+                session.close()
+                if not postgresql.is_away(error) or time.monotonic() > deadline:
+                    raise
+                log.warning("PostgreSQL is away; trying again")
+                time.sleep(_PAUSE_S)
+                continue
+            return session
+
+    @staticmethod
+    def _commit(session: Session) -> None:
+        try:
+            session.commit()
+        except DBAPIError as error:
+            session.rollback()
+            if postgresql.is_away(error):
+                raise CommitUnknownError("the database went away in the commit") from error
+            raise
+
+    def run(self, act: Callable[[Session], Result]) -> Result:
+        """`act` in a transaction of its own; begun anew where PostgreSQL broke it off (a deadlock, a failure
+        to serialize, a server that went away) or somebody else inserted the same row first.
+
+        `act` may be called several times, also after a commit of which nobody knows: it must recognise by
+        what the database holds that its work is done.
+        """
+        tries = 1
+        while True:
+            try:
+                with self.write() as session:
+                    return act(session)
+            except (DBAPIError, CommitUnknownError) as error:
+                passes = isinstance(error, CommitUnknownError) or postgresql.may_pass(error)
+                if self.is_sqlite or not passes or tries == TRIES:
+                    raise
+                log.warning("a transaction is begun anew: %s", type(error).__name__)
+            tries += 1
 
     @contextmanager
     def read(self) -> Iterator[Session]:

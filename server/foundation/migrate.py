@@ -8,6 +8,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from server.foundation.database import Store
+from server.foundation.postgresql import become_writer
 
 _FOLDER = Path(__file__).resolve().parent.parent / "migrations"
 
@@ -22,9 +23,11 @@ def alembic_config() -> Config:
 
 
 def upgrade(store: Store, revision: str = "head") -> None:
-    """Runs what is missing, in one transaction."""
+    """Runs what is missing, in one transaction, while nobody else writes."""
     config = alembic_config()
     with store.writer.begin() as connection:
+        if not store.is_sqlite:
+            become_writer(connection)
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
 

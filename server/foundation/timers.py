@@ -1,4 +1,4 @@
-"""Timers are rows, claimed by whichever process runs them: a restart forgets none, none runs twice at once.
+"""Timers are rows, claimed by whichever process runs them: a restart forgets none, none runs twice.
 
 `register(kind, handler)` names what a kind does; `set_timer` plans it once for a subject; `every` plans
 something again and again. A handler runs in a transaction of its own together with the removal of its row,
@@ -8,6 +8,7 @@ so its effect happens once.
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy import Index, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -82,8 +83,7 @@ def run_due(context: Context, limit: int = 100) -> int:
     done = 0
     for timer_id in due:
         try:
-            with context.store.write() as session:
-                done += _run_one(session, context, timer_id)
+            done += context.store.run(partial(_run_one, context=context, timer_id=timer_id))
         except Exception:  # whatever one handler raises must not hold back the others
             log.exception("timer %s failed", timer_id)
             with context.store.write() as session:

@@ -22,6 +22,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from server.foundation.database import CommitUnknownError
 from server.foundation.errors import Forbidden, Problem, TooLarge, Unavailable
 
 log = logging.getLogger(__name__)
@@ -243,6 +244,12 @@ def install(app: FastAPI) -> None:
 
     app.add_exception_handler(OperationalError, on_busy)
     app.add_exception_handler(PoolTimeout, on_busy)
+
+    @app.exception_handler(CommitUnknownError)
+    async def on_unknown(request: Request, _error: CommitUnknownError) -> Response:
+        log.error("the database went away in a commit: it may have happened, or not")
+        said = "the database went away in mid-work: look whether it was done before you do it again"
+        return _answer(request, Unavailable(said, code="unknown", headers={"Retry-After": "2"}))
 
     @app.exception_handler(Exception)
     async def on_anything(request: Request, error: Exception) -> Response:

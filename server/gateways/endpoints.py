@@ -97,8 +97,7 @@ def post_batch(
     context: Ctx, site_id: GatewaySite, batch: Annotated[Batch, Depends(batch_body)]
 ) -> BatchAnswer:
     """Takes a batch; the answer says how far the lane is on the server's disk."""
-    with context.store.write() as session:
-        return intake.take(session, context, site_id, batch)
+    return context.store.run(lambda session: intake.take(session, context, site_id, batch))
 
 
 def _look(context: Context, site_id: str, epoch: str, since: int) -> tuple[int, list[dict[str, Any]]]:

@@ -14,6 +14,8 @@ context.configure(
     user_module_prefix="server.foundation.database.",
 )
 if connection.dialect.name == "postgresql":
-    connection.exec_driver_sql("SET lock_timeout = '4s'")
+    # Rather give up than keep a server waiting that still reads; a large table takes longer than any request.
+    connection.exec_driver_sql("SET LOCAL lock_timeout = '4s'")
+    connection.exec_driver_sql("SET LOCAL statement_timeout = '30min'")
 with context.begin_transaction():
     context.run_migrations()

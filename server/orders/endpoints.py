@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter, Response
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from server.foundation.errors import NotFound
 from server.foundation.idempotency import IdempotencyHeader, once
@@ -33,8 +34,9 @@ def create_order(
         end=body.window.end,
         lines=tuple(holding.Wanted(line.product, line.quantity) for line in body.lines),
     )
-    with context.store.write() as session:
-        answer = once(
+
+    def take(session: Session) -> str:
+        return once(
             session,
             context,
             principal=shop.actor,
@@ -43,7 +45,8 @@ def create_order(
             body=body,
             act=lambda: view(session, context, holding.hold(session, context, new, shop.actor)),
         )
-    return Response(answer, 201, media_type="application/json")
+
+    return Response(context.store.run(take), 201, media_type="application/json")
 
 
 @router.get("", responses=problems(401, 403))

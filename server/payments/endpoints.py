@@ -50,8 +50,7 @@ def receive(context: Context, raw: bytes, signature: str) -> str:
     except Problem as problem:
         log.warning("a payment event was refused: %s", problem.code)
         raise
-    with context.store.write() as session:
-        outcome = events.take(session, context, "test", event)
+    outcome = context.store.run(lambda session: events.take(session, context, "test", event))
     log.info("payment event %s: %s", event.type, outcome)
     return outcome
 

@@ -80,3 +80,5 @@ class Refund(Base):
     revoke."""
     created_at: Mapped[datetime]
     done_at: Mapped[datetime | None]
+    claimed_until: Mapped[datetime | None]
+    """Until then a process is at it, or waits after a refusal of the provider's."""
