@@ -46,7 +46,7 @@ class _Checker(HTMLParser):
             self.headings += 1
         if tag == "label":
             self.labels.add(named.get("for") or "")
-        if tag in ("input", "select", "textarea"):
+        if tag in ("input", "select", "textarea") and named.get("type") != "hidden":
             self.fields.append(named.get("id") or "")
         if "style" in named or tag == "style" or any(name.startswith("on") for name in named):
             self.faults.append(f"{tag} with inline style or script: {named}")
