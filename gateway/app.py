@@ -17,7 +17,7 @@ from gateway.effects import Effects
 from gateway.gate import Gate
 from gateway.link import Link
 from gateway.quota import Quotas
-from gateway.server import LONGEST_PAUSE_S, TIMEOUT_S, Server
+from gateway.server import LONGEST_PAUSE_S, TIMEOUT_S, Server, trust
 from gateway.settings import Settings
 from gateway.site import Site
 from gateway.tally import Tally
@@ -54,7 +54,8 @@ class Gateway:
             self._database, lambda: Effects(settings.site), self._carry_out, self._site.rolled_back
         )
         # Each thread has a client of its own: a poll that waits must not hold back a batch.
-        self._servers = (Server(settings.server_url, token), Server(settings.server_url, token))
+        trusted = trust(settings.server_ca_file)
+        self._servers = tuple(Server(settings.server_url, token, trusted) for _ in range(2))
         self._upstream = Upstream(self._site, self._writer, self._servers[0], _patient(), host.now)
         self._downstream = Downstream(self._site, self._writer, self._servers[1], _patient(), host.now)
         self._upstream.reached = self._downstream.hurry
@@ -121,6 +122,7 @@ class Gateway:
             failed_groups=self._writer.failed_groups,
             resident_kb=host.resident_kb(),
             free_mb=host.free_mb(self._settings.store.parent),
+            certificate_ends=self._servers[0].certificate_ends,
         )
         document = health.document(self._site, vitals, now)
         lanes.add(self._database, lanes.Lane.HEALTH, topics.GATEWAY, now.wall_ms, document)

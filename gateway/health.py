@@ -18,6 +18,7 @@ class Vitals:
     failed_groups: int
     resident_kb: int
     free_mb: int
+    certificate_ends: int | None
 
 
 def document(site: Site, vitals: Vitals, now: Moment) -> dict[str, object]:
@@ -30,7 +31,7 @@ def document(site: Site, vitals: Vitals, now: Moment) -> dict[str, object]:
         age = 0 if oldest is None else max(0, (now.wall_ms - oldest) // 1000)
         depths[NAMES[lane]] = {"n": depth, "age": age}
     totals = sorted(site.tally.totals().items(), key=lambda pair: (-pair[1], pair[0]))
-    return {
+    found: dict[str, object] = {
         "v": 1,
         "k": "health",
         "t": now.unix_s,
@@ -46,3 +47,6 @@ def document(site: Site, vitals: Vitals, now: Moment) -> dict[str, object]:
         "rss_kb": vitals.resident_kb,
         "clock": {"q": site.clock.quality(now), "e": site.clock.epoch},
     }
+    if vitals.certificate_ends is not None:
+        found["cert"] = vitals.certificate_ends
+    return found

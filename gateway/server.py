@@ -4,11 +4,14 @@ pause.
 
 import gzip
 import json
+import ssl
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeGuard
 
 import httpx
 
+from gateway.errors import SettingsError
 from gateway.feed import Answer, read_answer
 from gateway.lanes import NAMES, Lane, Row
 
@@ -58,11 +61,29 @@ class Receipt:
     min_ms: int
 
 
+def trust(ca_file: Path | None) -> ssl.SSLContext:
+    """Whose certificates are believed: what the authorities of a file have signed, and nothing else; without a
+    file, what the system's authorities have, or those of the list that came with this program (one of the two
+    may have grown old). Raises SettingsError.
+    """
+    try:
+        if ca_file is not None:
+            return ssl.create_default_context(cafile=ca_file)
+        context = httpx.create_ssl_context()
+        context.load_default_certs()
+    except OSError as error:  # ssl.SSLError is one
+        raise SettingsError(f"server_ca_file {ca_file} holds no certificate authority") from error
+    return context
+
+
 class Server:
     """The server's gateway API (docs/interfaces.md section 2). Every method raises ServerError."""
 
-    def __init__(self, url: str, token: str) -> None:
+    def __init__(self, url: str, token: str, context: ssl.SSLContext) -> None:
+        self.certificate_ends: int | None = None
+        """Unix time until which the server's certificate is good, as last seen; None without TLS."""
         self._client = httpx.Client(
+            verify=context,
             base_url=url,
             headers={"Authorization": f"Bearer {token}", "Accept": "application/json"},
             timeout=httpx.Timeout(TIMEOUT_S, connect=5.0),
@@ -137,11 +158,20 @@ class Server:
         except httpx.HTTPError as error:
             # The text of some errors holds the URL, which holds no secret: tokens travel in a header alone.
             raise ServerError(f"no answer: {type(error).__name__}") from error
+        self._look_at_certificate(answer)
         if answer.status_code == 200:
             if len(answer.content) > MAX_ANSWER:
                 raise ServerError("the server's answer is too large")
             return _json(answer)
         raise _fault(answer)
+
+    def _look_at_certificate(self, answer: httpx.Response) -> None:
+        stream = answer.extensions.get("network_stream")
+        secured = stream.get_extra_info("ssl_object") if stream is not None else None
+        if isinstance(secured, ssl.SSLObject | ssl.SSLSocket):
+            ends = (secured.getpeercert() or {}).get("notAfter")
+            if isinstance(ends, str):
+                self.certificate_ends = int(ssl.cert_time_to_seconds(ends))
 
 
 def _fault(answer: httpx.Response) -> ServerError:

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import cast
 
 from firmware.contract import topics
+from gateway import refusals
 from gateway.errors import SettingsError
 
 _PATHS = ("token_file", "store", "broker_dir", "broker_pid_file", "devices_file")
 _REQUIRED = ("site", "server_url", *_PATHS, "broker", "tls_listen")
-_OPTIONAL = ("persist_dir", "broker_listen")
+_OPTIONAL = ("persist_dir", "broker_listen", "server_ca_file")
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,16 @@ class Settings:
     """JSON `{device: psk in hex}`."""
     persist_dir: Path
     """Folder of what the gateway made itself: its password at the broker, the list of revoked devices."""
+    server_ca_file: Path | None
+    """Authorities (PEM, one or several) of a server whose certificate no public one has signed."""
 
     def token(self) -> str:
         """The bearer token for the server. Raises SettingsError."""
         try:
+            refusals.refuse_open(self.token_file, "the gateway's token")
             token = self.token_file.read_text().strip()
+        except UnicodeDecodeError as error:
+            raise SettingsError(f"the token file {self.token_file} holds no token") from error
         except OSError as error:
             raise SettingsError(
                 f"the token file {self.token_file} can't be read: {error.strerror}"
@@ -76,13 +82,16 @@ def read(path: Path) -> Settings:
         if not isinstance(value, str) or not value:
             raise SettingsError(f"{path}: the setting {key} is missing")
         values[key] = value
+    for key in _OPTIONAL:
+        if key in table and (not isinstance(table[key], str) or not table[key]):
+            raise SettingsError(f"{path}: {key} must be text")
     if not topics.is_id(values["site"]):
         raise SettingsError(f"{path}: site must be 1 to 32 of a-z, 0-9 and -")
     base = path.resolve().parent
     store = base / values["store"]
     persist = table.get("persist_dir")
     listen = table.get("broker_listen", values["broker"])
-    return Settings(
+    settings = Settings(
         site=values["site"],
         server_url=values["server_url"].rstrip("/"),
         token_file=base / values["token_file"],
@@ -94,7 +103,10 @@ def read(path: Path) -> Settings:
         broker_pid_file=base / values["broker_pid_file"],
         devices_file=base / values["devices_file"],
         persist_dir=base / persist if isinstance(persist, str) and persist else store.parent,
+        server_ca_file=base / table["server_ca_file"] if "server_ca_file" in table else None,
     )
+    refusals.check(settings, path)
+    return settings
 
 
 def _address(path: Path, key: str, value: str) -> Address:
@@ -113,6 +125,7 @@ def _address(path: Path, key: str, value: str) -> Address:
 def devices(path: Path) -> dict[str, str]:
     """The devices of the site: id to pre-shared key in hex. Raises SettingsError; no message shows a key."""
     try:
+        refusals.refuse_open(path, "the devices' keys")
         table = json.loads(path.read_text())
     except OSError as error:
         raise SettingsError(f"the devices file {path} can't be read: {error.strerror}") from error

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from firmware.contract import config
 from server.foundation.errors import ConfigurationError
 from server.foundation.web import Email, Identifier, Text
+from server.sitefile import refusals
 
 Climate = Literal["ambient", "chilled", "frozen"]
 Size = Literal["S", "M", "L"]
@@ -117,6 +118,12 @@ class ZonePart(Part):
     silence_s: Seconds = 600
     ajar_s: Seconds = 120
 
+    @model_validator(mode="after")
+    def makes_sense(self) -> Self:
+        """Limits leave room between them."""
+        refusals.zone(self)
+        return self
+
 
 class DoorsPart(Part):
     """`[[sites.controllers.doors]]`: a run of doors on consecutive channels of one board."""
@@ -156,6 +163,7 @@ class ControllerPart(Part):
     @model_validator(mode="after")
     def holds_together(self) -> Self:
         """Every door has a board, a lock of its own and a known zone; the probes fit one record."""
+        refusals.controller(self)
         if sum(len(zone.probes) for zone in self.zones) > config.MAX_PROBES:
             raise ValueError(f"a controller has at most {config.MAX_PROBES} probes in all its zones")
         zones = {zone.id for zone in self.zones} | {"", "ambient"}
@@ -184,6 +192,12 @@ class SitePart(Part):
     timezone: Text = "Europe/Paris"
     controllers: list[ControllerPart] = []
 
+    @model_validator(mode="after")
+    def is_on_earth(self) -> Self:
+        """Its time zone is one."""
+        refusals.timezone(self.timezone)
+        return self
+
 
 class SiteFile(Part):
     """The whole file."""
@@ -200,6 +214,7 @@ class SiteFile(Part):
     @model_validator(mode="after")
     def names_exist(self) -> Self:
         """Producers named exist; controllers' ids are unique on the platform; `gw` is the gateway's."""
+        refusals.platform(self)
         producers = {producer.id for producer in self.producers}
         for product in self.products:
             if product.producer not in producers:
@@ -222,8 +237,14 @@ def read(path: Path) -> SiteFile:
         return SiteFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError as error:
         raise ConfigurationError(f"there is no site file {path}") from error
+    except OSError as error:
+        raise ConfigurationError(f"the site file {path} can't be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"the site file {path} is not text in UTF-8") from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{path}: {error}") from error
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
-        raise ConfigurationError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        where = ".".join(map(str, first["loc"]))
+        said = first["msg"].removeprefix("Value error, ")
+        raise ConfigurationError(f"{path}: {where}: {said}" if where else f"{path}: {said}") from error

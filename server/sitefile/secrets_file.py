@@ -7,8 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypedDict
 
+from server.foundation import refusals
 from server.foundation.errors import ConfigurationError
 from server.sitefile.document import SiteFile
+
+_TABLES = ("gateways", "controllers", "shops")
 
 
 class ControllerSecrets(TypedDict):
@@ -30,11 +33,15 @@ class Secrets(TypedDict):
 def _load(path: Path) -> Secrets:
     if not path.exists():
         return {"gateways": {}, "controllers": {}, "shops": {}, "webhook_secret": ""}
+    refusals.refuse_open(path, "all secrets")
     try:
-        loaded: Secrets = json.loads(path.read_text(encoding="utf-8"))
+        loaded = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ConfigurationError(f"{path} is not JSON; move it away and set up again") from error
-    return loaded
+    if not isinstance(loaded, dict) or any(not isinstance(loaded.get(key), dict) for key in _TABLES):
+        raise ConfigurationError(f"{path} holds no secrets of ours; move it away and set up again")
+    found: Secrets = loaded  # type: ignore[assignment]
+    return found
 
 
 def complete(path: Path, site_file: SiteFile, token: Callable[[], str], webhook_secret: str) -> Secrets:

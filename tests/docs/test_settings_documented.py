@@ -131,7 +131,7 @@ def test_the_boxs_secrets_are_taken_out_of_the_servers(tmp_path: Path) -> None:
     }
     (tmp_path / "secrets.json").write_text(json.dumps(secrets))
     words = [sys.executable, "-", "secrets.json", "ferme", "wall-1"]
-    subprocess.run(words, input=_script("gateway.token"), cwd=tmp_path, text=True, check=True)
+    subprocess.run(words, input=_script("gateway.token"), cwd=tmp_path, text=True, check=True, umask=0o077)
     assert (tmp_path / "gateway.token").read_text() == "token\n"
     assert gateway_settings.devices(tmp_path / "devices.json") == {"wall-1": "ab" * 32}
 

@@ -37,6 +37,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def private(path: Path, text: str) -> None:
+    """Write a file with a secret as the gateway demands it: closed to others."""
+    path.touch(0o600)
+    path.write_text(text)
+
+
 class Rig:
     """Broker and gateway in a folder."""
 
@@ -45,9 +51,9 @@ class Rig:
         self.peer = peer
         self.keys = {device: os.urandom(32).hex() for device in devices}
         self.port = free_port()
-        (folder / "token").write_text(TOKEN + "\n")
+        private(folder / "token", TOKEN + "\n")
         self.devices_file = folder / "devices.json"
-        self.devices_file.write_text(json.dumps(self.keys))
+        private(self.devices_file, json.dumps(self.keys))
         self.config = folder / "gateway.toml"
         self.config.write_text(
             f'site = "{SITE}"\nserver_url = "{peer.url}"\ntoken_file = "token"\n'

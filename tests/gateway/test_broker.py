@@ -21,7 +21,7 @@ from gateway.errors import BrokerFilesError, SettingsError
 from simulator.parts import broker as broker_part
 from simulator.parts import interpreter
 from tests.gateway.peer import Peer
-from tests.gateway.rig import PASSWORD, SITE, Listener, Rig, topic
+from tests.gateway.rig import PASSWORD, SITE, Listener, Rig, private, topic
 
 USERS = ("wall-1", "wall-2", "gw", "stranger")
 PLACES = [
@@ -389,7 +389,7 @@ def test_the_password_file_is_one_mosquitto_would_write(tmp_path: Path) -> None:
 def test_a_wrong_list_of_devices_is_refused_without_showing_a_key(
     tmp_path: Path, devices: str, complaint: str
 ) -> None:
-    (tmp_path / "devices.json").write_text(devices)
+    private(tmp_path / "devices.json", devices)
     with pytest.raises(SettingsError, match=complaint) as caught:
         revocation.admitted(write_settings(tmp_path))
     assert "abab" not in str(caught.value)
@@ -424,6 +424,6 @@ def test_a_pid_that_is_no_broker_gets_no_signal(tmp_path: Path) -> None:
 @pytest.mark.fault("F44")
 def test_a_damaged_list_of_revoked_devices_lets_nobody_in(tmp_path: Path) -> None:
     (tmp_path / "revoked.json").write_text("{")
-    (tmp_path / "devices.json").write_text('{"wall-1": "' + "ab" * 32 + '"}')
+    private(tmp_path / "devices.json", '{"wall-1": "' + "ab" * 32 + '"}')
     with pytest.raises(SettingsError, match="revoked"):
         revocation.admitted(write_settings(tmp_path))

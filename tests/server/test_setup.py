@@ -30,6 +30,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_set_up_twice_changes_nothing_and_a_link_is_printed(tmp_path: Path) -> None:
     config, secrets = tmp_path / "server.toml", tmp_path / "secrets.json"
+    config.touch(0o600)
     config.write_text('webhook_secret = "s"\n')
     words = ("setup", "--config", str(config), "--site", str(SITE), "--secrets", str(secrets))
     first = run(tmp_path, *words)
@@ -111,6 +112,7 @@ def test_a_changed_site_file_changes_what_it_says_and_sends_one_new_document(
 
 def test_a_secrets_file_that_is_none_is_not_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "secrets.json"
+    path.touch(0o600)
     path.write_text("{")
     with pytest.raises(ConfigurationError, match="move it away"):
         secrets_file.complete(path, document.read(SITE), lambda: "t", "")
