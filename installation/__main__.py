@@ -1,0 +1,22 @@
+"""`python -m installation …`: what `./loquet` becomes for install, doctor, backup, restore, upgrade."""
+
+import sys
+
+from installation import commands
+from installation.errors import InstallationError
+
+
+def main(words: list[str]) -> int:
+    """Runs a verb and prints its lines; 0, 1 if the doctor found something bad, 2 with one line on stderr."""
+    arguments = commands.parser().parse_args(words)
+    try:
+        for line in arguments.act(arguments):
+            print(line, flush=True)
+    except InstallationError as error:
+        print(f"loquet: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

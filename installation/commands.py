@@ -1,0 +1,69 @@
+"""The command line of what the owner of a machine does: parsed here, done elsewhere."""
+
+import argparse
+from collections.abc import Iterable
+from pathlib import Path
+
+from installation import handover, install, places
+
+
+def absolute(text: str) -> Path:
+    """A path on the command line. The script works from its checkout, so a relative one would mean another
+    place than it seems to."""
+    path = Path(text)
+    if not path.is_absolute():
+        raise argparse.ArgumentTypeError(f"{text}: give the full path")
+    return path
+
+
+def parser() -> argparse.ArgumentParser:
+    """All verbs; each sets `act`, which takes the arguments and yields lines."""
+    top = argparse.ArgumentParser(prog="./loquet")
+    subjects = top.add_subparsers(required=True, metavar="VERB")
+    _server(subjects.add_parser("server").add_subparsers(required=True))
+    _gateway(subjects.add_parser("gateway").add_subparsers(required=True))
+    return top
+
+
+def _how(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--prefix", type=absolute, default=places.CHECKOUT, help="where the program is (this checkout)"
+    )
+    parser.add_argument("--user", default="loquet", help="as whom it runs (loquet)")
+    parser.add_argument("--root", type=absolute, help="install into this folder, say of an image")
+    parser.add_argument("--dry-run", action="store_true", help="only show what would be done")
+
+
+def _how_of(arguments: argparse.Namespace) -> install.How:
+    return install.How(str(arguments.prefix), arguments.user, arguments.root, arguments.dry_run)
+
+
+def _server(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    installing = verbs.add_parser("install", help="users, folders, settings, systemd units of a server")
+    _how(installing)
+    installing.add_argument("--base-url", default="https://loquet.example.org", help="its public address")
+    installing.add_argument("--keep", type=int, default=14, help="backups to keep (14)")
+    installing.set_defaults(act=lambda a: install.server(_how_of(a), a.base_url.rstrip("/"), a.keep))
+    handing = verbs.add_parser("handover", help="write a site's secrets into a file for its box")
+    handing.add_argument("site_id", metavar="SITE")
+    handing.add_argument("--site", type=absolute, default=Path(places.SITE_FILE), help="the site file")
+    handing.add_argument("--secrets", type=absolute, default=Path(places.SECRETS))
+    handing.add_argument("--out", type=absolute, required=True)
+    handing.set_defaults(act=_handover)
+
+
+def _handover(arguments: argparse.Namespace) -> Iterable[str]:
+    count = handover.write(arguments.site_id, arguments.site, arguments.secrets, arguments.out)
+    yield f"{arguments.out}: {arguments.site_id}'s token and the link keys of {count} controllers, mode 0600"
+
+
+def _gateway(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    installing = verbs.add_parser("install", help="users, folders, settings, systemd units of a site's box")
+    _how(installing)
+    installing.add_argument("--site", required=True, help="the site's id")
+    installing.add_argument("--server-url", default="https://loquet.example.org")
+    installing.add_argument("--tls-listen", required=True, help="ADDRESS:PORT on the controllers' network")
+    installing.add_argument("--handover", type=absolute, help="what ./loquet server handover wrote")
+    installing.set_defaults(
+        act=lambda a: install.gateway(_how_of(a), a.site, a.server_url.rstrip("/"), a.tls_listen, a.handover)
+    )
