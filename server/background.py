@@ -1,5 +1,5 @@
-"""The one background thread: timers that are due, mails and refunds that wait. All of it is rows; this only
-claims them."""
+"""The one background thread: timers that are due, mails and refunds that wait, views that are behind. All of
+it is rows; this only claims them."""
 
 import logging
 import threading
@@ -8,6 +8,7 @@ import time
 from server.foundation import outbox, timers
 from server.foundation.context import Context
 from server.payments import refunds
+from server.telemetry import rebuilding
 
 log = logging.getLogger(__name__)
 
@@ -15,7 +16,7 @@ _TICK_S = 0.2
 _PAUSE_S = 5.0
 """A kind of work that failed as a whole rests this long, so that its log stays readable."""
 
-WORKS = (timers.run_due, refunds.send_due, outbox.deliver_due)
+WORKS = (timers.run_due, refunds.send_due, outbox.deliver_due, rebuilding.catch_up)
 """What there is to do; each returns how many things it did."""
 
 

@@ -4,7 +4,7 @@ from server.alarms import service as alarms
 from server.coldchain import notices
 from server.coldchain import service as coldchain
 from server.foundation import timers
-from server.gateways.dispatch import register
+from server.gateways.dispatch import register, register_run
 from server.telemetry import intake
 
 SILENCE_EVERY_S = 5
@@ -12,8 +12,8 @@ SILENCE_EVERY_S = 5
 
 def wire() -> None:
     """Registers the handlers; after those of lockers and orders, whose blocks and doors they read."""
-    register("r", intake.on_readings)
-    register("r", coldchain.on_readings)
+    register_run("r", intake.on_readings)
+    register_run("r", coldchain.on_readings)
     register("gap", intake.on_gap)
     register("gap", coldchain.on_gap)
     register("boot", intake.on_boot)

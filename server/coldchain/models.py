@@ -8,6 +8,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from server.foundation.database import Base
 
+LIVE, HISTORY = "live", "history"
+"""The two runs of the judge."""
+
 
 class ZoneWatch(Base):
     """The memory of one run of the judge over one zone: `live` on the newest minutes, `history` on the whole

@@ -5,7 +5,8 @@ The live run tells people at once. The history run sees every record once and in
 outage hid is written where it happened, marked as found later.
 """
 
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,18 +17,18 @@ from server.alarms import rules
 from server.alarms import service as alarms
 from server.alarms.models import Alarm
 from server.alarms.rules import Change, Subject
+from server.coldchain.desk import Desk
 from server.coldchain.judge import Finding, Limits, Watch, judge, set_back, silence
-from server.coldchain.models import Excursion, ZoneWatch
+from server.coldchain.models import HISTORY, LIVE, Excursion, ZoneWatch
+from server.coldchain.prefix import prefix
 from server.foundation.audit import record as audit
 from server.foundation.clock import from_unix
 from server.foundation.context import Context
-from server.gateways.dispatch import Item
+from server.gateways.dispatch import Item, Taken
 from server.lockers.models import Controller, Zone
-from server.telemetry import chain
-from server.telemetry.intake import points_of, zones_by_key
-from server.telemetry.models import LedgerRow
+from server.telemetry.series import points_of
 
-LIVE, HISTORY = "live", "history"
+_REMEMBERED = tuple(each.name for each in fields(Watch))
 LATER = "later"
 TRANSPORT_S = 20
 """A minute may lie this long between its end and the server before silence is counted."""
@@ -55,33 +56,47 @@ def live_watch(session: Session, zone: Zone) -> Watch:
     return watch_of(session.get(ZoneWatch, (zone.id, LIVE)))
 
 
-def _row(session: Session, zone: Zone, run: str) -> ZoneWatch:
-    row = session.get(ZoneWatch, (zone.id, run))
-    if row is None:
-        row = ZoneWatch(zone_id=zone.id, run=run, watch={}, epoch="", upto=0)
-        session.add(row)
-    return row
+def stored(watch: Watch) -> dict[str, Any]:
+    """The judge's memory as it is stored."""
+    return {name: getattr(watch, name) for name in _REMEMBERED}
 
 
-def on_readings(
-    session: Session, context: Context, device: Controller | None, record: dict[str, Any], _item: Item
-) -> None:
-    """Handler of `r` records, after the ledger has them."""
-    if device is None:
-        return
+def on_readings(session: Session, context: Context, taken: Sequence[Taken]) -> None:
+    """Handler of runs of `r` records, after the ledger has them."""
+    told: dict[str, list[dict[str, Any]]] = {}
+    for one in taken:
+        told.setdefault(one.device.id, []).append(one.record)
+    desk = Desk.open(session, told)
     now = int(context.clock.now().timestamp())
-    for zone in zones_by_key(session, device.id).values():
+    for controller, records in told.items():
+        for zone in desk.zones[controller]:
+            _judge_live(session, context, desk, zone, records, now)
+    for controller in told:
+        _judge_history(session, context, desk, controller)
+
+
+def _judge_live(
+    session: Session, context: Context, desk: Desk, zone: Zone, records: Sequence[dict[str, Any]], now: int
+) -> None:
+    limits = limits_of(zone)
+    row: ZoneWatch | None = None
+    watch = Watch()
+    for record in records:
         points = points_of(record, zone.key)
-        if points:
-            row = _row(session, zone, LIVE)
-            before = watch_of(row)
-            if before.seen > now + points[0].length:
-                before = set_back(before, min(now, points[0].at))
-            watch, found = judge(before, points, limits_of(zone))
-            row.watch = asdict(watch)
+        if not points:
+            continue
+        if row is None:
+            row = desk.row(zone, LIVE)
+            watch = watch_of(row)
+        if watch.seen > now + points[0].length:
+            watch = set_back(watch, min(now, points[0].at))
+        watch, found = judge(watch, points, limits)
+        if found:
+            row.watch = stored(watch)  # what acts on a finding reads it there
             for finding in _without_passed_holes(found):
                 _act(session, context, zone, finding, watch)
-    advance_history(session, context, device)
+    if row is not None:
+        row.watch = stored(watch)
 
 
 def _without_passed_holes(found: tuple[Finding, ...]) -> list[Finding]:
@@ -95,74 +110,40 @@ def on_gap(
 ) -> None:
     """Handler of `gap` records: the prefix may go on."""
     if device is not None:
-        advance_history(session, context, device)
+        _judge_history(session, context, Desk.open(session, [device.id]), device.id)
 
 
-def advance_history(session: Session, context: Context, device: Controller) -> None:
+def _judge_history(session: Session, context: Context, desk: Desk, controller: str) -> None:
     """Judges the ledger records that have become contiguous since the last time."""
-    session.flush()
-    zones = [zone for zone in zones_by_key(session, device.id).values() if zone.probes]
+    zones = [zone for zone in desk.zones[controller] if zone.probes]
     if not zones:
         return
-    cursors = [_row(session, zone, HISTORY) for zone in zones]
-    lead = cursors[0]
-    for _ in range(1000):
-        row = _next_in_prefix(session, device, lead)
-        if row is None:
-            return
-        record = chain.record_of(row.body)
-        for zone, cursor in zip(zones, cursors, strict=True):
-            cursor.epoch, cursor.upto = row.epoch, row.seq
-            points = points_of(record, zone.key) if record["k"] == "r" else []
+    session.flush()
+    cursors = [desk.row(zone, HISTORY) for zone in zones]
+    watches = [watch_of(cursor) for cursor in cursors]
+    limits = [limits_of(zone) for zone in zones]
+    epoch, upto = cursors[0].epoch, cursors[0].upto
+    for place, record in prefix(session, controller, epoch, upto):
+        epoch, upto = place
+        if record["k"] != "r":
+            continue
+        for at, zone in enumerate(zones):
+            points = points_of(record, zone.key)
             if not points:
                 continue
-            before = watch_of(cursor)
+            before = watches[at]
             if before.seen > points[0].at + 2 * points[0].length:
                 # In the order of their numbers a period lies before one that is judged: a clock was set back.
                 before = set_back(before, points[0].at)
-            watch, found = judge(before, points, limits_of(zone))
-            cursor.watch = asdict(watch)
+            watches[at], found = judge(before, points, limits[at])
             for finding in found:
                 age = context.clock.now().timestamp() - points[0].at - points[0].length
                 found_when = LIVE if age < TRANSPORT_S + 2 * points[0].length else LATER
-                _write_excursion(session, context, zone, finding, watch, before, found_when)
-
-
-def _next_in_prefix(session: Session, device: Controller, cursor: ZoneWatch) -> LedgerRow | None:
-    if not cursor.epoch:
-        return session.scalars(
-            select(LedgerRow)
-            .where(LedgerRow.controller_id == device.id)
-            .order_by(LedgerRow.position)
-            .limit(1)
-        ).first()
-    found = session.scalars(
-        select(LedgerRow)
-        .where(
-            LedgerRow.controller_id == device.id,
-            LedgerRow.epoch == cursor.epoch,
-            LedgerRow.seq > cursor.upto,
-        )
-        .order_by(LedgerRow.seq)
-        .limit(1)
-    ).first()
-    if found is not None:
-        return found if found.first_seq <= cursor.upto + 1 else None
-    known = select(LedgerRow.position).where(
-        LedgerRow.controller_id == device.id,
-        LedgerRow.epoch == cursor.epoch,
-        LedgerRow.seq == cursor.upto,
-    )
-    return session.scalars(
-        select(LedgerRow)
-        .where(
-            LedgerRow.controller_id == device.id,
-            LedgerRow.epoch != cursor.epoch,
-            LedgerRow.position > known.scalar_subquery(),
-        )
-        .order_by(LedgerRow.position)
-        .limit(1)
-    ).first()
+                _write_excursion(session, context, zone, finding, watches[at], before, found_when)
+    if (epoch, upto) == (cursors[0].epoch, cursors[0].upto):
+        return
+    for cursor, watch in zip(cursors, watches, strict=True):
+        cursor.epoch, cursor.upto, cursor.watch = epoch, upto, stored(watch)
 
 
 def _act(session: Session, context: Context, zone: Zone, finding: Finding, watch: Watch) -> None:
@@ -283,7 +264,7 @@ def check_silence(session: Session, context: Context, _subject: str = "") -> Non
             before = set_back(before, now)
         watch, found = silence(before, now - period - TRANSPORT_S, limits_of(zone))
         if found or ahead:
-            row.watch = asdict(watch)
+            row.watch = stored(watch)
             for finding in found:
                 _act(session, context, zone, finding, watch)
 

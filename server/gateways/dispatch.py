@@ -4,9 +4,12 @@
 `handler(session, context, device, record, item)` and sees each record exactly once, in the order of its
 lane. Of the gateway's own records (`undelivered`, `presence`, `aside`, `quota`, `outage`, `health`) the
 device is None.
+
+Kinds that come in thousands are taken in runs: `register_run(kind, handler)`, called as
+`handler(session, context, taken)` with records that follow each other in their lane.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -31,9 +34,22 @@ class Item:
     now: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A record of a run, and the controller that told it."""
+
+    device: Controller
+    record: dict[str, Any]
+    item: Item
+    known_at: datetime | None = None
+    """The device's own time; None if it knew none."""
+
+
 Handler = Callable[[Session, Context, Controller | None, dict[str, Any], Item], None]
+RunHandler = Callable[[Session, Context, Sequence[Taken]], None]
 
 _HANDLERS: dict[str, list[Handler]] = {}
+_RUN_HANDLERS: dict[str, list[RunHandler]] = {}
 
 
 def register(kind: str, handler: Handler) -> None:
@@ -43,9 +59,25 @@ def register(kind: str, handler: Handler) -> None:
         handlers.append(handler)
 
 
+def register_run(kind: str, handler: RunHandler) -> None:
+    """Adds a handler for runs of a kind of record; the same one twice counts once."""
+    handlers = _RUN_HANDLERS.setdefault(kind, [])
+    if handler not in handlers:
+        handlers.append(handler)
+
+
 def dispatch(
     session: Session, context: Context, device: Controller | None, record: dict[str, Any], item: Item
 ) -> None:
     """Calls every handler of the record's kind, in the order of registration."""
-    for handler in _HANDLERS.get(str(record.get("k")), []):
+    kind = str(record.get("k"))
+    for handler in _HANDLERS.get(kind, []):
         handler(session, context, device, record, item)
+    if device is not None and kind in _RUN_HANDLERS:
+        dispatch_run(session, context, kind, [Taken(device, record, item)])
+
+
+def dispatch_run(session: Session, context: Context, kind: str, taken: Sequence[Taken]) -> None:
+    """Calls every run handler of the kind, in the order of registration."""
+    for handler in _RUN_HANDLERS.get(kind, []):
+        handler(session, context, taken)

@@ -7,10 +7,11 @@ intake goes on.
 
 import json
 import logging
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import null, select
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -19,7 +20,8 @@ from firmware.contract.errors import ContractError
 from server.foundation.clock import from_unix, unix_ms
 from server.foundation.context import Context
 from server.foundation.errors import Conflict, Problem
-from server.gateways.dispatch import Item, dispatch
+from server.foundation.upserts import insert_into
+from server.gateways.dispatch import Item, Taken, dispatch, dispatch_run
 from server.gateways.models import DeadLetter, DeviceRecord, Gateway, LaneCursor
 from server.gateways.schemas import Batch, BatchAnswer, BatchItem, Pace, Rejected
 from server.lockers.models import REVOKED, Controller
@@ -33,6 +35,8 @@ MAX_BATCH = 100
 """Asked of gateways: a batch holds the one writer for a fifth of a second, and a click on a door waits
 behind it."""
 _MAX_BODY = 4000
+_NUMBER = ("controller_id", "epoch", "lane", "boot", "seq")
+"""What makes a record this one and no other."""
 _DATA_ERRORS = (
     Problem,
     SQLAlchemyError,
@@ -68,25 +72,110 @@ def take(session: Session, context: Context, site_id: str, batch: Batch) -> Batc
         for device in session.scalars(select(Controller).where(Controller.site_id == site_id))
     }
     rejected: list[Rejected] = []
-    for item in batch.items:
-        if item.seq <= cursor.upto:
+    for run in _runs(site_id, batch, _next(cursor.upto, batch.items), devices, now):
+        if run.taken and _take_run(session, context, site_id, batch, run.taken, now):
             continue
-        if item.seq != cursor.upto + 1:
-            raise Conflict(
-                f"the next number of this lane is {cursor.upto + 1}",
-                code="hole",
-                extra={"expect": cursor.upto + 1},
-            )
-        refusal = _take_one(session, context, site_id, batch, item, devices, now)
-        if refusal is not None:
-            rejected.append(refusal)
-        cursor.upto = item.seq
+        for item in run.items:
+            refusal = _take_one(session, context, site_id, batch, item, devices, now)
+            if refusal is not None:
+                rejected.append(refusal)
+    cursor.upto = max(cursor.upto, batch.items[-1].seq if batch.items else 0)
     gateway = session.get(Gateway, site_id)
     if gateway is not None:
         gateway.heard_at = now
     return BatchAnswer(
         upto=cursor.upto, rejected=rejected, now_ms=unix_ms(now), pace=Pace(max_batch=MAX_BATCH, min_ms=0)
     )
+
+
+def _next(upto: int, items: list[BatchItem]) -> list[BatchItem]:
+    """The items beyond `upto`; raises Conflict where one does not follow the other."""
+    fresh = []
+    for item in items:
+        if item.seq <= upto:
+            continue
+        if item.seq != upto + 1:
+            raise Conflict(
+                f"the next number of this lane is {upto + 1}", code="hole", extra={"expect": upto + 1}
+            )
+        fresh.append(item)
+        upto = item.seq
+    return fresh
+
+
+@dataclass
+class _Run:
+    """Items that follow each other: readings that are in order (`taken` for each), or one of any kind."""
+
+    items: list[BatchItem] = field(default_factory=list)
+    taken: list[Taken] = field(default_factory=list)
+
+
+def _runs(
+    site_id: str, batch: Batch, items: list[BatchItem], devices: dict[str, Controller], now: datetime
+) -> list[_Run]:
+    """The items in their order, readings grouped: there are thousands of them, and one is like the other."""
+    runs: list[_Run] = []
+    for item in items:
+        try:
+            if batch.lane == "health" or item.record.get("k") != "r":
+                runs.append(_Run([item]))
+                continue
+            taken = _checked(site_id, batch.lane, item, devices, now)
+        except (_UnreadableError, ContractError, *_DATA_ERRORS):
+            runs.append(_Run([item]))  # met again, and answered, where it is taken by itself
+            continue
+        if not runs or not runs[-1].taken:
+            runs.append(_Run())
+        runs[-1].items.append(item)
+        runs[-1].taken.append(taken)
+    return runs
+
+
+def _take_run(
+    session: Session, context: Context, site_id: str, batch: Batch, taken: list[Taken], now: datetime
+) -> bool:
+    """Stores a run of readings whole, or nothing of it: False if anything in it could not be taken."""
+    try:
+        with session.begin_nested():
+            fresh = _only_new(session, taken, now)
+            for one in fresh:
+                _heard(one.device, one.record, now)
+            if fresh:
+                dispatch_run(session, context, "r", fresh)
+    except OperationalError:
+        raise
+    except (ContractError, *_DATA_ERRORS):
+        log.warning("a run of %s readings of %s/%s is taken one by one", len(taken), site_id, batch.lane)
+        return False
+    return True
+
+
+def _only_new(session: Session, taken: list[Taken], now: datetime) -> list[Taken]:
+    """Notes the numbers of records, and returns those that were not there."""
+    by_number = {_number(one.device, one.record): one for one in reversed(taken)}
+    rows = [
+        {
+            **dict(zip(_NUMBER, number, strict=True)),
+            "kind": one.record["k"],
+            "at": one.known_at,
+            "uptime_ms": one.record["u"],
+            "received_at": now,
+        }
+        for number, one in reversed(by_number.items())
+    ]
+    statement = (
+        insert_into(session, DeviceRecord)
+        .on_conflict_do_nothing()
+        .returning(*(getattr(DeviceRecord, name) for name in _NUMBER))
+    )
+    session.flush()
+    fresh = {tuple(number) for number in session.connection().execute(statement, rows)}
+    return [one for number, one in reversed(by_number.items()) if number in fresh]
+
+
+def _number(device: Controller, record: dict[str, Any]) -> tuple[str, str, int, int, int]:
+    return device.id, record["e"], record["l"], record["b"], record["n"]
 
 
 def _take_one(
@@ -184,6 +273,18 @@ def _store(
         place = Item(site_id, lane, item.seq, GATEWAY, _own_time(item.record, received), received, now)
         dispatch(session, context, None, item.record, place)
         return
+    taken = _checked(site_id, lane, item, devices, now)
+    if not _is_new(session, taken.device, taken.record, taken.known_at, now):
+        return
+    _heard(taken.device, taken.record, now)
+    dispatch(session, context, taken.device, taken.record, taken.item)
+
+
+def _checked(
+    site_id: str, lane: str, item: BatchItem, devices: dict[str, Controller], now: datetime
+) -> Taken:
+    """A controller's record as its subjects get it; raises _UnreadableError or ContractError."""
+    received = from_unix(item.received_ms // 1000)
     device = devices.get(item.device)
     if device is None:
         raise _UnreadableError("device", "no such device at this site")
@@ -195,16 +296,7 @@ def _store(
     records.check(record)
     at = _time(record, received, now)
     _refuse_ahead(record, received, now)
-    if not _is_new(session, device, record, at, now):
-        return
-    _heard(device, record, now)
-    dispatch(
-        session,
-        context,
-        device,
-        record,
-        Item(site_id, lane, item.seq, device.id, at or received, received, now),
-    )
+    return Taken(device, record, Item(site_id, lane, item.seq, device.id, at or received, received, now), at)
 
 
 def _own_time(record: dict[str, Any], received: datetime) -> datetime:
@@ -234,13 +326,7 @@ def _refuse_ahead(record: dict[str, Any], received: datetime, now: datetime) -> 
 def _is_new(
     session: Session, device: Controller, record: dict[str, Any], at: datetime | None, now: datetime
 ) -> bool:
-    number = {
-        "controller_id": device.id,
-        "epoch": record["e"],
-        "lane": record["l"],
-        "boot": record["b"],
-        "seq": record["n"],
-    }
+    number = dict(zip(_NUMBER, _number(device, record), strict=True))
     if session.scalar(select(DeviceRecord.id).filter_by(**number)) is not None:
         return False
     session.add(
@@ -250,7 +336,7 @@ def _is_new(
             at=at,
             uptime_ms=record["u"],
             received_at=now,
-            body=None if record["k"] == "r" else record,
+            body=null() if record["k"] == "r" else record,
         )
     )
     session.flush()

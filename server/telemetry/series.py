@@ -5,6 +5,7 @@ never bridged.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,12 @@ class Summary:
     high: int | None
     out_s: int
     gap_s: int
+
+
+def points_of(record: dict[str, Any], zone_key: str) -> list[Point]:
+    """The rows of a readings record that concern one zone; none if the device knew no time."""
+    at, length = record["p0"], record["s"]
+    return [Point(at, length, *row[1:]) for row in record["z"] if row[0] == zone_key] if at else []
 
 
 def spans(points: Iterable[Point]) -> list[Span]:

@@ -1,0 +1,43 @@
+"""What the judge has before it for a run of records: the zones concerned and both its memories of each."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from server.coldchain.models import ZoneWatch
+from server.lockers.models import Zone
+
+
+@dataclass
+class Desk:
+    """Loaded in two queries, whatever the number of controllers; the rows are the session's."""
+
+    session: Session
+    zones: dict[str, list[Zone]]
+    """Of each controller, in the order of the site file."""
+    _rows: dict[tuple[int, str], ZoneWatch] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, session: Session, controllers: Iterable[str]) -> "Desk":
+        """The desk for some controllers."""
+        zones: dict[str, list[Zone]] = {name: [] for name in controllers}
+        for zone in session.scalars(
+            select(Zone).where(Zone.controller_id.in_(sorted(zones))).order_by(Zone.id)
+        ):
+            zones[zone.controller_id].append(zone)
+        desk = cls(session, zones)
+        numbers = [zone.id for each in zones.values() for zone in each]
+        for row in session.scalars(select(ZoneWatch).where(ZoneWatch.zone_id.in_(numbers))):
+            desk._rows[row.zone_id, row.run] = row
+        return desk
+
+    def row(self, zone: Zone, run: str) -> ZoneWatch:
+        """The memory of one run over a zone, made if it is new."""
+        row = self._rows.get((zone.id, run))
+        if row is None:
+            row = ZoneWatch(zone_id=zone.id, run=run, watch={}, epoch="", upto=0)
+            self.session.add(row)
+            self._rows[zone.id, run] = row
+        return row
