@@ -3,7 +3,7 @@
 import sys
 
 from installation import commands
-from installation.errors import InstallationError
+from installation.errors import InstallationError, Unwell
 
 
 def main(words: list[str]) -> int:
@@ -12,6 +12,9 @@ def main(words: list[str]) -> int:
     try:
         for line in arguments.act(arguments):
             print(line, flush=True)
+    except Unwell as error:
+        print(f"loquet: {error}", file=sys.stderr)
+        return 1
     except InstallationError as error:
         print(f"loquet: {error}", file=sys.stderr)
         return 2

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Iterable
 from pathlib import Path
 
-from installation import handover, install, places
+from installation import doctor, handover, install, places
 
 
 def absolute(text: str) -> Path:
@@ -22,6 +22,7 @@ def parser() -> argparse.ArgumentParser:
     subjects = top.add_subparsers(required=True, metavar="VERB")
     _server(subjects.add_parser("server").add_subparsers(required=True))
     _gateway(subjects.add_parser("gateway").add_subparsers(required=True))
+    _doctor(subjects.add_parser("doctor", help="what is well on this machine, and what to do about the rest"))
     return top
 
 
@@ -67,3 +68,9 @@ def _gateway(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     installing.set_defaults(
         act=lambda a: install.gateway(_how_of(a), a.site, a.server_url.rstrip("/"), a.tls_listen, a.handover)
     )
+
+
+def _doctor(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("subject", nargs="?", choices=("server", "gateway"), help="what is installed here")
+    parser.add_argument("--config", type=absolute, help="its settings file (in /etc/loquet)")
+    parser.set_defaults(act=lambda a: doctor.whatever(a.config, a.subject))

@@ -19,7 +19,7 @@ class Check:
     """Texts are message ids, French; `said_in` and `advice_in` make sentences of them for a reader.
 
     `name` is stable: `database`, `gateway:ferme`. `advice` is empty where there is nothing to do. A
-    `timedelta` among `values` becomes `3 h 20`. No value is ever a secret or an address.
+    `timedelta` among `values` becomes `3 h 20`. No value is ever a secret or a person's address.
     """
 
     name: str

@@ -1,5 +1,7 @@
 """Checks of the database: that it answers, which it is, its revision; thoroughly, its file and chains."""
 
+from pathlib import Path
+
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import select
@@ -19,6 +21,16 @@ _TITLE = _("Base de données")
 
 def database(context: Context) -> Check:
     """Kind, version and revision. BAD: nothing else can be asked of it."""
+    url = context.store.reader.url
+    if context.store.is_sqlite and url.database and not Path(url.database).is_file():  # looking would make it
+        return Check(
+            "database",
+            _TITLE,
+            BAD,
+            _("pas de fichier %(file)s"),
+            _("Lancez ./loquet server setup, ou corrigez database_url."),
+            {"file": url.database},
+        )
     head = ScriptDirectory.from_config(alembic_config()).get_current_head()
     try:
         with context.store.reader.connect() as connection:

@@ -37,5 +37,7 @@ def checks(context: Context, running: str = host.RUNS, *, thorough: bool = False
             ]
             if thorough:
                 found.append(database.chains(session))
+    if thorough:
+        found.append(work.relay_answers(settings))
     found.append(work.payments(settings))
     return found

@@ -5,7 +5,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from server.foundation import relay
 from server.foundation.audit import AuditEntry
+from server.foundation.errors import ConfigurationError
 from server.foundation.outbox import OutboxMail
 from server.foundation.settings import Settings
 from server.foundation.timers import Timer
@@ -95,6 +97,32 @@ def outbox(session: Session, settings: Settings, now: datetime) -> Check:
             values,
         )
     return Check("outbox", title, OK, _("%(count)s en attente"), "", values)
+
+
+def relay_answers(settings: Settings) -> Check:
+    """The relay itself: spoken to, encrypted and logged in to as the settings say. Takes seconds if it is
+    away."""
+    title = _("Relais de courriel")
+    if not settings.smtp:
+        said = _("aucun dans les réglages")
+        return Check("relay", title, WARN, said, _("Indiquez smtp dans les réglages."))
+    values: dict[str, object] = {"relay": settings.smtp, "tls": settings.smtp_tls}
+    try:
+        with relay.connect(settings, timeout=host.PATIENCE_S):
+            return Check("relay", title, OK, _("%(relay)s répond (%(tls)s)"), "", values)
+    except ConfigurationError:
+        said = _("le fichier de son mot de passe ne peut pas être lu")
+        return Check("relay", title, BAD, said, _("Vérifiez smtp_password_file, son contenu et son mode."))
+    except OSError as error:
+        values["error"] = type(error).__name__
+        return Check(
+            "relay",
+            title,
+            BAD,
+            _("%(relay)s ne répond pas comme il faut (%(tls)s) : %(error)s"),
+            _("Vérifiez smtp, smtp_tls, le nom du certificat et le mot de passe."),
+            values,
+        )
 
 
 def given_up(session: Session) -> Check:

@@ -27,7 +27,8 @@ def test_a_fresh_server_names_what_is_missing_and_nothing_else(bench: Bench) -> 
     assert {name for name, each in found.items() if each.state == BAD} == set()
     assert {"backup", "gateway:ferme", "outbox"} <= {n for n, each in found.items() if each.state == WARN}
     assert "revision" in found["database"].said_in("en")
-    assert found["integrity"].state == found["chains"].state == OK
+    assert found["chains"].state == OK
+    assert not bench.context.store.is_sqlite or found["integrity"].state == OK
 
 
 def test_a_gateway_that_goes_silent_turns_bad_and_comes_back(bench: Bench) -> None:
@@ -99,6 +100,7 @@ def test_a_database_without_its_tables_is_one_line_and_the_rest_is_not_asked(tmp
     from tests.server.bench import MovedClock, make_context
 
     context = make_context(tmp_path, MovedClock())
+    context.store.writer.connect().close()  # an empty database
     found = {each.name: each for each in checks(context)}
     assert found["database"].state == BAD
     assert "upgrade" in found["database"].advice_in("en")
