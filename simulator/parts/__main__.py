@@ -11,9 +11,20 @@ from simulator.parts import apt, broker, environment, influxd, postgres, scratch
 from simulator.parts.places import PRIVATE
 from simulator.parts.progress import SetupError, stop
 
-NEEDS_BROKER = {"demo", "simulator", "gateway"}
+NEEDS_BROKER = {"demo", "simulator", "gateway", "bench"}
 NEEDS_BOARDS = {"flash", "provision", "test"}
-VERBS = {"demo", "test", "server", "gateway", "simulator", "postgres", "influx", "flash", "provision"}
+VERBS = {
+    "demo",
+    "test",
+    "server",
+    "gateway",
+    "simulator",
+    "bench",
+    "postgres",
+    "influx",
+    "flash",
+    "provision",
+}
 
 
 STORES = ("postgres", "influx")
@@ -59,7 +70,11 @@ def _set_up(verb: str) -> None:
         steps.append(environment.prepare_stubs)
     if (verb in NEEDS_BROKER or verb == "test") and broker.find() is None:
         steps.append(_broker_for_the_suite if verb == "test" else broker.prepare)
-    if verb in ("postgres", "test") and postgres.there() is None and not environment.postgres_is_ready():
+    if (
+        verb in ("postgres", "test", "bench")
+        and postgres.there() is None
+        and not environment.postgres_is_ready()
+    ):
         steps.append(environment.prepare_postgres)
     if verb == "influx" and influxd.find() is None:
         steps.append(_influx)

@@ -1,0 +1,4 @@
+"""One module for each line of the table; `catalogue` has them in their order.
+
+May import everything of ours.
+"""
