@@ -8,15 +8,18 @@ from sqlalchemy.orm import Session
 
 from server.coldchain.models import ZoneWatch
 from server.lockers.models import Zone
+from server.telemetry.models import LedgerHead
 
 
 @dataclass
 class Desk:
-    """Loaded in two queries, whatever the number of controllers; the rows are the session's."""
+    """Loaded in three queries, whatever the number of controllers; the rows are the session's."""
 
     session: Session
     zones: dict[str, list[Zone]]
     """Of each controller, in the order of the site file."""
+    ends: dict[str, int]
+    """Position of the last record in each controller's ledger."""
     _rows: dict[tuple[int, str], ZoneWatch] = field(default_factory=dict)
 
     @classmethod
@@ -27,7 +30,12 @@ class Desk:
             select(Zone).where(Zone.controller_id.in_(sorted(zones))).order_by(Zone.id)
         ):
             zones[zone.controller_id].append(zone)
-        desk = cls(session, zones)
+        heads = session.execute(
+            select(LedgerHead.controller_id, LedgerHead.position).where(
+                LedgerHead.controller_id.in_(sorted(zones))
+            )
+        )
+        desk = cls(session, zones, {row.controller_id: row.position for row in heads})
         numbers = [zone.id for each in zones.values() for zone in each]
         for row in session.scalars(select(ZoneWatch).where(ZoneWatch.zone_id.in_(numbers))):
             desk._rows[row.zone_id, row.run] = row

@@ -151,7 +151,8 @@ def _probes(watch: Watch, points: Sequence[Point], end: int, found: list[Finding
         elif point.samples > 0 and point.health == 0 and point.probe in faulty:
             faulty.discard(point.probe)
             found.append(Finding("probe", False, end, probe=point.probe))
-    return replace(watch, faulty=tuple(sorted(faulty)))
+    now_faulty = tuple(sorted(faulty))
+    return watch if now_faulty == watch.faulty else replace(watch, faulty=now_faulty)
 
 
 def _temperature(
@@ -179,7 +180,8 @@ def _temperature(
     else:
         if watch.breach_since:
             found.append(Finding("breach", False, start, watch.peak))
-        watch = replace(watch, over_since=0, breach_since=0, peak=0, degree_seconds=0)
+        if watch.over_since:
+            watch = replace(watch, over_since=0, breach_since=0, peak=0, degree_seconds=0)
     return watch, tuple(found)
 
 

@@ -1,13 +1,13 @@
 """The part of a controller's ledger that is without holes, in the order of the records' numbers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from server.telemetry import chain
-from server.telemetry.models import LedgerHead, LedgerRow
+from server.telemetry.models import LedgerRow
 
 MOST = 1000
 """Records at a time: the rest is judged with the next that comes."""
@@ -19,9 +19,10 @@ Place = tuple[str, int]
 
 
 def prefix(
-    session: Session, controller: str, epoch: str, upto: int
+    session: Session, controller: str, epoch: str, upto: int, end: int
 ) -> Iterator[tuple[Place, dict[str, Any]]]:
     """The records behind the place (`epoch`, `upto`) that follow without a hole; `epoch` "" for the start.
+    `end` is the position of the ledger's last record.
 
     A gap record stands for the numbers that it closes. A new journal follows the last one's end.
     """
@@ -37,7 +38,7 @@ def prefix(
         if len(rows) == look:
             look = min(look * 2, _LONGEST_LOOK)
             continue
-        if position and position == _end(session, controller):
+        if position == end:
             return
         next_row = _next_journal(session, controller, epoch, upto)
         if next_row is None:
@@ -47,26 +48,24 @@ def prefix(
         yield (epoch, upto), chain.record_of(next_row.body)
 
 
-def _following(session: Session, controller: str, epoch: str, upto: int, limit: int) -> list[LedgerRow]:
-    return list(
-        session.scalars(
-            select(LedgerRow)
-            .where(LedgerRow.controller_id == controller, LedgerRow.epoch == epoch, LedgerRow.seq > upto)
-            .order_by(LedgerRow.seq)
-            .limit(limit)
-        )
-    )
+_COLUMNS = (LedgerRow.epoch, LedgerRow.seq, LedgerRow.first_seq, LedgerRow.position, LedgerRow.body)
+_Found = Row[str, int, int, int, str]
 
 
-def _end(session: Session, controller: str) -> int | None:
-    return session.scalar(select(LedgerHead.position).where(LedgerHead.controller_id == controller))
+def _following(session: Session, controller: str, epoch: str, upto: int, limit: int) -> Sequence[_Found]:
+    return session.execute(
+        select(*_COLUMNS)
+        .where(LedgerRow.controller_id == controller, LedgerRow.epoch == epoch, LedgerRow.seq > upto)
+        .order_by(LedgerRow.seq)
+        .limit(limit)
+    ).all()
 
 
-def _next_journal(session: Session, controller: str, epoch: str, upto: int) -> LedgerRow | None:
-    query = select(LedgerRow).where(LedgerRow.controller_id == controller).order_by(LedgerRow.position)
+def _next_journal(session: Session, controller: str, epoch: str, upto: int) -> _Found | None:
+    query = select(*_COLUMNS).where(LedgerRow.controller_id == controller).order_by(LedgerRow.position)
     if epoch:
         known = select(LedgerRow.position).where(
             LedgerRow.controller_id == controller, LedgerRow.epoch == epoch, LedgerRow.seq == upto
         )
         query = query.where(LedgerRow.epoch != epoch, LedgerRow.position > known.scalar_subquery())
-    return session.scalars(query.limit(1)).first()
+    return session.execute(query.limit(1)).first()

@@ -71,8 +71,10 @@ def on_readings(session: Session, context: Context, taken: Sequence[Taken]) -> N
     for controller, records in told.items():
         for zone in desk.zones[controller]:
             _judge_live(session, context, desk, zone, records, now)
-    for controller in told:
-        _judge_history(session, context, desk, controller)
+    session.flush()
+    with session.no_autoflush:  # else each of the look-ups below has the whole session searched for changes
+        for controller in told:
+            _judge_history(session, context, desk, controller)
 
 
 def _judge_live(
@@ -118,12 +120,11 @@ def _judge_history(session: Session, context: Context, desk: Desk, controller: s
     zones = [zone for zone in desk.zones[controller] if zone.probes]
     if not zones:
         return
-    session.flush()
     cursors = [desk.row(zone, HISTORY) for zone in zones]
     watches = [watch_of(cursor) for cursor in cursors]
     limits = [limits_of(zone) for zone in zones]
     epoch, upto = cursors[0].epoch, cursors[0].upto
-    for place, record in prefix(session, controller, epoch, upto):
+    for place, record in prefix(session, controller, epoch, upto, desk.ends.get(controller, 0)):
         epoch, upto = place
         if record["k"] != "r":
             continue
@@ -202,6 +203,7 @@ def _write_excursion(
     kind = {"breach": "temperature", "nodata": "nodata"}.get(finding.what)
     if kind is None:
         return
+    session.flush()  # whoever judges a history has autoflush off
     at = from_unix(finding.at)
     known = session.scalars(
         select(Excursion)

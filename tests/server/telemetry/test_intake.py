@@ -133,8 +133,9 @@ def test_the_ledger_shows_a_changed_reading_and_a_cut_tail(stage: Stage) -> None
     with stage.context.store.read() as session:
         assert chartdata.verify(session, "wall-1") == ""
     with stage.context.store.write() as session:
-        session.execute(text("DROP TRIGGER tr_ledger_rows_no_delete"))
-        session.execute(text("DROP TRIGGER tr_ledger_rows_no_update"))
+        on = "" if stage.context.store.is_sqlite else " ON ledger_rows"
+        for verb in ("delete", "update"):
+            session.execute(text(f"DROP TRIGGER tr_ledger_rows_no_{verb}{on}"))
         session.execute(text("DELETE FROM ledger_rows WHERE controller_id = 'wall-1' AND position = 6"))
         assert "cut after position 5" in chartdata.verify(session, "wall-1")
         session.execute(text("UPDATE ledger_rows SET body = replace(body, '300', '301') WHERE position = 3"))
