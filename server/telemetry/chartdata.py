@@ -75,9 +75,10 @@ def verify(session: Session, controller_id: str) -> str:
             .order_by(LedgerRow.position)
             .execution_options(yield_per=500)
         )
-        for position, body, link in session.execute(query):
-            last = (position, link)
-            yield position, body, link
+        with session.execute(query) as found:  # a break leaves the rest unread
+            for position, body, link in found:
+                last = (position, link)
+                yield position, body, link
 
     broken = chain.first_break(rows())
     if broken is not None:
