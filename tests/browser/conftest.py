@@ -5,16 +5,19 @@ the tests serve in turn.
 """
 
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
 from playwright.async_api import Browser, async_playwright
 
+from server.sitefile.secrets_file import Secrets
 from simulator.page.serve import serving
 from simulator.parts.browser import FLAGS, find
+from tests.server.pages.stage import Stage, copy, fill, prepare
 
 BASE = "http://server.test"
 TRUSTED = f"--unsafely-treat-insecure-origin-as-secure={BASE}"
@@ -61,3 +64,41 @@ async def chromium(anyio_backend: str) -> AsyncIterator[Chromium]:
             yield Chromium(browser, port)
         finally:
             await browser.close()
+
+
+@pytest.fixture(scope="session")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Secrets]:
+    """The database of a farm where nothing has happened yet."""
+    folder = tmp_path_factory.mktemp("bare")
+    return folder, prepare(folder)
+
+
+@pytest.fixture(scope="session")
+def day(
+    bare: tuple[Path, Secrets], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Secrets, dict[str, str]]:
+    """The database of a farm after a day with everything on it."""
+    source, secrets = bare
+    folder = copy(source, tmp_path_factory.mktemp("day") / "farm")
+    stage = Stage(folder, secrets)
+    orders = fill(stage)
+    stage.close()
+    return folder, secrets, orders
+
+
+@pytest.fixture
+def blank(bare: tuple[Path, Secrets], tmp_path: Path) -> Iterator[Stage]:
+    """A farm of one's own, with nothing on it."""
+    folder, secrets = bare
+    stage = Stage(copy(folder, tmp_path / "blank"), secrets)
+    yield stage
+    stage.close()
+
+
+@pytest.fixture
+def farm(day: tuple[Path, Secrets, dict[str, str]], tmp_path: Path) -> Iterator[tuple[Stage, dict[str, str]]]:
+    """A farm of one's own, in the evening of that day."""
+    folder, secrets, orders = day
+    stage = Stage(copy(folder, tmp_path / "farm"), secrets, again=True)
+    yield stage, orders
+    stage.close()

@@ -6,55 +6,20 @@ Without Chromium these tests are skipped and say so; `LOQUET_REQUIRE_PARTS=1` ma
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Page, ViewportSize, expect
+from playwright.async_api import Browser, Page, expect
 
-from server.sitefile.secrets_file import Secrets
 from tests.browser.conftest import Chromium
 from tests.browser.pictures import asked, picture
-from tests.server.pages.stage import Stage, copy, fill, prepare, trouble
+from tests.browser.views import MEASURE, SIZES
+from tests.server.pages.stage import Stage, trouble
 
 pytestmark = [pytest.mark.browser, pytest.mark.anyio]
 
-SIZES: dict[str, ViewportSize] = {
-    "phone": {"width": 390, "height": 844},
-    "desktop": {"width": 1280, "height": 800},
-}
 both = pytest.mark.parametrize("size", SIZES)
-MEASURE = """() => {
-  const small = [];
-  for (const each of document.querySelectorAll("a, button, summary, input, select")) {
-    const box = each.getBoundingClientRect();
-    const inText = each.closest("p, dd, footer");
-    if (box.height && box.height < 43.5 && !inText && !each.classList.contains("skip"))
-    small.push(each.outerHTML);
-  }
-  return { wider: document.documentElement.scrollWidth - document.documentElement.clientWidth, small };
-}"""
-
-
-@pytest.fixture(scope="module")
-def day(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Secrets, dict[str, str]]:
-    """The database of a farm after a day with everything on it."""
-    folder = tmp_path_factory.mktemp("day")
-    secrets = prepare(folder)
-    stage = Stage(folder, secrets)
-    orders = fill(stage)
-    stage.close()
-    return folder, secrets, orders
-
-
-@pytest.fixture
-def farm(day: tuple[Path, Secrets, dict[str, str]], tmp_path: Path) -> Iterator[tuple[Stage, dict[str, str]]]:
-    """That farm, a copy of one's own, in the evening of that day."""
-    folder, secrets, orders = day
-    stage = Stage(copy(folder, tmp_path / "farm"), secrets, again=True)
-    yield stage, orders
-    stage.close()
 
 
 @asynccontextmanager
