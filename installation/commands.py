@@ -4,7 +4,13 @@ import argparse
 from collections.abc import Iterable
 from pathlib import Path
 
-from installation import doctor, handover, install, places
+from installation import doctor, handover, identity, install, places, upgrade
+from installation.backup.making import Sources, back_up
+from installation.backup.restoring import restore
+from installation.errors import InstallationError
+from server.foundation.errors import ConfigurationError
+from server.foundation.settings import load_settings
+from server.healthcheck.machine import folder_of_data
 
 
 def absolute(text: str) -> Path:
@@ -22,6 +28,8 @@ def parser() -> argparse.ArgumentParser:
     subjects = top.add_subparsers(required=True, metavar="VERB")
     _server(subjects.add_parser("server").add_subparsers(required=True))
     _gateway(subjects.add_parser("gateway").add_subparsers(required=True))
+    _backup(subjects.add_parser("backup", help="the server's database and settings, verified"))
+    _restore(subjects.add_parser("restore", help="put a backup back"))
     _doctor(subjects.add_parser("doctor", help="what is well on this machine, and what to do about the rest"))
     return top
 
@@ -45,6 +53,13 @@ def _server(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
     installing.add_argument("--base-url", default="https://loquet.example.org", help="its public address")
     installing.add_argument("--keep", type=int, default=14, help="backups to keep (14)")
     installing.set_defaults(act=lambda a: install.server(_how_of(a), a.base_url.rstrip("/"), a.keep))
+    upgrading = verbs.add_parser("upgrade", help="after an update: back up, then migrate the database")
+    _sources(upgrading)
+    upgrading.add_argument(
+        "--backups", type=absolute, default=Path(places.BACKUPS), help="where to back up to"
+    )
+    upgrading.add_argument("--keep", type=int, default=14, help="backups to keep (14)")
+    upgrading.set_defaults(act=lambda a: upgrade.upgrade(_sources_of(a), a.backups, a.keep))
     handing = verbs.add_parser("handover", help="write a site's secrets into a file for its box")
     handing.add_argument("site_id", metavar="SITE")
     handing.add_argument("--site", type=absolute, default=Path(places.SITE_FILE), help="the site file")
@@ -74,3 +89,36 @@ def _doctor(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("subject", nargs="?", choices=("server", "gateway"), help="what is installed here")
     parser.add_argument("--config", type=absolute, help="its settings file (in /etc/loquet)")
     parser.set_defaults(act=lambda a: doctor.whatever(a.config, a.subject))
+
+
+def _sources(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=absolute, default=Path(places.SERVER_SETTINGS), help="the settings")
+    parser.add_argument("--site", type=absolute, default=Path(places.SITE_FILE), help="the site file")
+    parser.add_argument("--secrets", type=absolute, default=Path(places.SECRETS))
+
+
+def _sources_of(arguments: argparse.Namespace, *, with_secrets: bool = False) -> Sources:
+    """Also makes root the server's own user."""
+    try:
+        settings = load_settings(arguments.config)
+    except ConfigurationError as error:
+        raise InstallationError(str(error)) from error
+    folder = folder_of_data(settings)
+    if folder.is_dir():
+        identity.become_owner_of(folder)
+    return Sources(settings, arguments.config, arguments.site, arguments.secrets, with_secrets)
+
+
+def _backup(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=absolute, metavar="DIR")
+    _sources(parser)
+    parser.add_argument("--keep", type=int, default=0, help="delete older ones beyond this number (0: none)")
+    parser.add_argument("--with-secrets", action="store_true", help="put data key and secrets in as well")
+    parser.set_defaults(act=lambda a: back_up(_sources_of(a, with_secrets=a.with_secrets), a.folder, a.keep))
+
+
+def _restore(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=absolute, metavar="FILE")
+    _sources(parser)
+    parser.add_argument("--force", action="store_true", help="move the database that is there aside")
+    parser.set_defaults(act=lambda a: restore(a.file, _sources_of(a), force=a.force))

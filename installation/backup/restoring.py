@@ -1,0 +1,190 @@
+"""`./loquet restore FILE`: read, recomputed and migrated in a scratch database first; then put in the place
+of what is there, which is moved aside, never deleted; then the epoch is new."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from alembic import command
+from sqlalchemy import Connection, inspect
+
+from installation.backup import archive, facts
+from installation.backup.archive import Manifest
+from installation.backup.making import Sources, key_mark
+from installation.backup.pour import pour
+from installation.errors import InstallationError
+from server.foundation import migrate
+from server.foundation.clock import SystemClock
+from server.foundation.context import Context
+from server.foundation.database import Store
+from server.foundation.ids import Ids
+from server.foundation.settings import Settings, read_or_make_key
+from server.foundation.vault import Vault
+from server.gateways.restored import begin_again
+from server.healthcheck import host
+
+KEPT_DAYS = 7
+"""How long a gateway keeps what it has delivered (docs/gateway.md)."""
+
+
+@dataclass(frozen=True)
+class _Scratch:
+    """The backup, brought to the newest revision and found whole, in a folder of its own."""
+
+    database: Path
+    manifest: Manifest
+    folder: Path
+
+
+def restore(file: Path, sources: Sources, *, force: bool) -> Iterator[str]:
+    """Puts a backup back and yields lines. Raises InstallationError; until the last step nothing of what is
+    there has changed."""
+    settings = sources.settings
+    if host.running_there(settings) != host.STOPPED:
+        raise InstallationError(
+            f"something answers on {settings.listen}: systemctl stop loquet-server, then this again"
+        )
+    place = _place_of(settings)
+    if not place.is_dir():
+        raise InstallationError(f"there is no folder {place}: ./loquet server install makes it")
+    with tempfile.TemporaryDirectory(dir=place, prefix=".restore-") as folder:
+        scratch = _read(file, Path(folder))
+        made_at, revision = scratch.manifest.made_at, scratch.manifest.facts.revision
+        yield f"{file}: of {made_at}, from {scratch.manifest.kind}, revision {revision}; whole"
+        for name in _put_secrets_back(scratch, sources):
+            yield f"{name} put back from the archive"
+        vault = _right_vault(settings, scratch.manifest)
+        store = Store(settings.database_url)
+        try:
+            if store.is_sqlite:
+                yield from _place_file(scratch.database, Path(str(store.reader.url.database)), force=force)
+            else:
+                yield from _place_rows(scratch.database, store, force=force)
+            clock = SystemClock()
+            with store.write() as session:
+                count = begin_again(session, Context(settings, store, clock, Ids(clock), vault))
+        finally:
+            store.close()
+    yield f"new epoch: the documents of {count} controllers begin anew"
+    yield from _what_comes_again(scratch.manifest)
+
+
+def _place_of(settings: Settings) -> Path:
+    """Where there is room for the scratch: beside the database's file, else beside the data key."""
+    prefix = "sqlite:///"
+    if settings.database_url.startswith(prefix):
+        return Path(settings.database_url.removeprefix(prefix)).parent
+    return Path(settings.data_key_file).parent
+
+
+def _read(file: Path, folder: Path) -> _Scratch:
+    manifest = archive.unpack(file, folder)
+    database = folder / archive.DATABASE
+    if not database.is_file():
+        raise InstallationError(f"{file} holds no database")
+    found = facts.faults(database, manifest.facts)
+    if found:
+        raise InstallationError(f"{file} is not whole, nothing was changed: {'; '.join(found)}")
+    return _Scratch(database, manifest, folder)
+
+
+def _put_secrets_back(scratch: _Scratch, sources: Sources) -> Iterator[str]:
+    """Of an archive that holds them: the data key and the secrets' file, where there are none. Settings stay
+    this machine's own."""
+    wanted = {
+        "data.key": Path(sources.settings.data_key_file),
+        "secrets.json": sources.secrets,
+    }
+    for name, path in wanted.items():
+        kept = scratch.folder / archive.SECRETS / name
+        if kept.is_file() and not path.exists():
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "wb") as made:
+                made.write(kept.read_bytes())
+            yield str(path)
+
+
+def _right_vault(settings: Settings, manifest: Manifest) -> Vault:
+    path = Path(settings.data_key_file)
+    if not path.is_file():
+        raise InstallationError(
+            f"put the backup's data key to {path} first, mode 600: it opens the live codes"
+        )
+    vault = Vault(read_or_make_key(path))
+    if key_mark(vault) != manifest.key:
+        raise InstallationError(f"{path} is not the data key of this backup: its codes could not be read")
+    return vault
+
+
+def _place_file(made: Path, target: Path, *, force: bool) -> Iterator[str]:
+    if target.exists():
+        if not force:
+            raise InstallationError(f"{target} is there already: with --force it is moved aside")
+        aside = _free_name(target)
+        for part in ("", "-wal", "-shm"):
+            old = target.with_name(target.name + part)
+            if old.exists():
+                old.rename(aside.with_name(aside.name + part))
+        yield f"what was there is now {aside}"
+    fresh = target.with_name(target.name + ".new")
+    shutil.copyfile(made, fresh)
+    fresh.chmod(0o600)
+    with fresh.open("rb") as written:
+        os.fsync(written.fileno())
+    fresh.replace(target)
+    yield f"{target} is the backup's database, revision {_revision(made)}"
+
+
+def _free_name(target: Path) -> Path:
+    number = 1
+    while (aside := target.with_name(f"{target.name}.before-restore-{number}")).exists():
+        number += 1
+    return aside
+
+
+def _revision(made: Path) -> str:
+    return facts.facts_of(made).revision
+
+
+def _place_rows(made: Path, store: Store, *, force: bool) -> Iterator[str]:
+    """One transaction: either all of it is there or what was."""
+    scratch = Store(f"sqlite:///{made}")
+    try:
+        with store.writer.begin() as target:
+            schemas = set(inspect(target).get_schema_names())
+            if inspect(target).get_table_names():
+                if not force:
+                    raise InstallationError("the database is not empty: with --force it is moved aside")
+                number = 1
+                while (aside := f"before_restore_{number}") in schemas:
+                    number += 1
+                target.exec_driver_sql(f"ALTER SCHEMA public RENAME TO {aside}")
+                target.exec_driver_sql("CREATE SCHEMA public")
+                yield f"what was there is now the schema {aside}"
+            _migrate(target)
+            with scratch.reader.connect() as source:
+                counts = pour(source, target)
+    finally:
+        scratch.close()
+    yield f"{sum(counts.values())} rows in {len(counts)} tables are in PostgreSQL, revision {_revision(made)}"
+
+
+def _migrate(target: Connection) -> None:
+    """To the newest revision, within the transaction that also brings the rows."""
+    config = migrate.alembic_config()
+    config.attributes["connection"] = target
+    command.upgrade(config, "head")
+
+
+def _what_comes_again(manifest: Manifest) -> Iterator[str]:
+    """What gateways will send by themselves, and what nobody can."""
+    yield f"Start the server. By themselves, gateways then send again (they keep {KEPT_DAYS} days):"
+    for name, upto in sorted(manifest.facts.lanes.items()):
+        site, _epoch, lane = name.split(" ")
+        yield f"  {site}, {lane}: from number {upto + 1} on"
+    yield f"What only the server knew since {manifest.made_at} is gone: orders (their codes die when"
+    yield "controllers have the restored set), acknowledgements, releases. Compare with the shop's and the"
+    yield "payment provider's lists. Doors full without an order stay out of sale until somebody has looked."

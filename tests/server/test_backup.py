@@ -1,0 +1,317 @@
+"""Backups that are restored before they count, on both databases and from one to the other; putting one back;
+bringing an old database up to date."""
+
+import io
+import shutil
+import tarfile
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import inspect, select, text
+
+from firmware.contract import records
+from installation.backup import archive, facts
+from installation.backup.making import Sources, back_up
+from installation.backup.pour import pour, tables
+from installation.backup.restoring import restore
+from installation.errors import InstallationError
+from installation.upgrade import upgrade
+from server.foundation import migrate
+from server.foundation.database import Store
+from server.gateways.models import DeviceRecord
+from server.healthcheck import OK, checks
+from server.healthcheck.database import broken_chains
+from tests.server.bench import Bench, MovedClock, make_context
+from tests.server.databases import Databases
+
+
+def sources_of(bench: Bench, **changes: Any) -> Sources:
+    settings = bench.context.settings.model_copy(update={"listen": "127.0.0.1:1"})
+    folder = bench.folder
+    found = Sources(settings, folder / "server.toml", folder / "site.toml", folder / "secrets.json", False)
+    return replace(found, **changes)
+
+
+def made(bench: Bench, tmp_path: Path, **how: Any) -> Path:
+    """A backup of the bench as it is now."""
+    folder = tmp_path / "backups"
+    folder.mkdir(exist_ok=True)
+    list(back_up(sources_of(bench, **how), folder, 0, bench.clock))
+    return max(folder.glob("loquet-*.tar.gz"))
+
+
+def everything(store: Store) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of every table, in the database's own spelling."""
+    with store.reader.connect() as connection:
+        return {
+            table.name: sorted(map(tuple, connection.execute(select(table))), key=repr)
+            for table in tables(connection)
+        }
+
+
+def busy(bench: Bench) -> None:
+    """Some of everything: an order paid, its code at the wall, loaded, collected, mails."""
+    order = bench.order().json()
+    bench.pay(order)
+    bench.sync()
+    short, _ = bench.codes(order["id"])
+    for producer in ("tilleuls", "source"):
+        bench.device.load(bench.personal(producer))
+    bench.sync()
+    for grant in bench.device.opens(short):
+        bench.device.after(grant, records.COLLECTED, records.ABSENT)
+    bench.sync()
+
+
+def known(bench: Bench) -> set[tuple[int, int, int]]:
+    with bench.context.store.read() as session:
+        rows = session.execute(select(DeviceRecord.lane, DeviceRecord.boot, DeviceRecord.seq))
+        return {(lane, boot, seq) for lane, boot, seq in rows}
+
+
+def test_what_gateways_still_keep_comes_back_after_a_restore(bench: Bench, tmp_path: Path) -> None:
+    busy(bench)
+    kept = known(bench)
+    file = made(bench, tmp_path)
+    sent_then = bench._seq
+    bench.clock.advance(days=1)
+    busy(bench)
+    afterwards = known(bench)
+    assert kept < afterwards
+    bench.context.store.close()
+
+    said = list(restore(file, sources_of(bench), force=True))
+    assert any(f"ferme, events: from number {sent_then + 1} on" in line for line in said), said
+    again = Bench(bench.folder, bench.secrets)
+    again.clock, again.device = bench.clock, bench.device
+    object.__setattr__(again.context, "clock", bench.clock)
+    assert known(again) == kept
+
+    # The gateway goes on from where it was; the server asks for what it lacks; the gateway has kept it.
+    answer = again.batch([{"k": "state", "l": 0, "b": 1, "s": 1, "u": 1}], first=bench._seq + 1)
+    assert (answer.status_code, answer.json()["expect"]) == (409, sent_then + 1)
+    again._seq, again.sent = sent_then, sent_then
+    again.sync()
+    assert afterwards <= known(again)
+    assert again.feed_epoch != bench.feed_epoch
+    with again.context.store.read() as session:
+        assert broken_chains(session) == []
+    again.close()
+
+
+def test_a_backup_is_verified_noted_and_old_ones_go(bench: Bench, tmp_path: Path) -> None:
+    busy(bench)
+    said = list(back_up(sources_of(bench), tmp_path, 0, bench.clock))
+    assert "read back and restored" in said[1]
+    assert not any(secret in "".join(said) for secret in bench.secrets["gateways"].values())
+    [file] = tmp_path.glob("loquet-*")
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert {each.name: each.state for each in checks(bench.context)}["backup"] == OK
+    for _ in range(3):
+        bench.clock.advance(days=1)
+        list(back_up(sources_of(bench), tmp_path, 2, bench.clock))
+    assert len(list(tmp_path.glob("loquet-*"))) == 2
+    assert list(tmp_path.glob(".*")) == []
+
+
+def test_secrets_are_named_and_come_along_only_when_asked(bench: Bench, tmp_path: Path) -> None:
+    (bench.folder / "server.toml").write_text('webhook_secret = "do-not-show-this"\n')
+    key = Path(bench.context.settings.data_key_file).read_text().strip()
+    apart = tmp_path / "apart"
+    manifest = archive.unpack(made(bench, tmp_path), apart)
+    assert str(bench.folder / "data.key") in manifest.secrets
+    content = b"".join(path.read_bytes() for path in apart.rglob("*") if path.is_file())
+    secrets = [
+        key,
+        "do-not-show-this",
+        bench.context.settings.webhook_secret,
+        *bench.secrets["shops"].values(),
+    ]
+    assert not any(secret.encode() in content for secret in secrets)
+    bench.clock.advance(hours=1)
+    together = tmp_path / "together"
+    archive.unpack(made(bench, tmp_path, with_secrets=True), together)
+    assert (together / "secrets" / "data.key").read_text().strip() == key
+
+
+def test_another_key_a_full_place_a_running_server_are_refused_and_nothing_changes(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = made(bench, tmp_path, with_secrets=True)
+    before = everything(bench.context.store)
+    bench.context.store.close()
+    sources = sources_of(bench)
+    with pytest.raises(InstallationError, match="with --force it is moved aside"):
+        list(restore(file, sources, force=False))
+    key = Path(sources.settings.data_key_file)
+    right = key.read_text()
+    key.write_text("ab" * 32 + "\n")
+    with pytest.raises(InstallationError, match="is not the data key of this backup"):
+        list(restore(file, sources, force=True))
+    key.unlink()
+    monkeypatch.setattr("server.healthcheck.host.running_there", lambda _settings: "runs")
+    with pytest.raises(InstallationError, match="systemctl stop"):
+        list(restore(file, sources, force=True))
+    monkeypatch.undo()
+    assert everything(bench.context.store) == before
+    bench.context.store.close()
+    said = list(restore(file, sources, force=True))  # the archive holds the key
+    assert key.read_text() == right
+    assert any("what was there is now" in line for line in said)
+
+
+@pytest.mark.parametrize("how", ["cut", "flipped", "foreign", "empty"])
+def test_a_damaged_archive_is_refused_before_anything_changes(bench: Bench, tmp_path: Path, how: str) -> None:
+    file = made(bench, tmp_path)
+    before = everything(bench.context.store)
+    bench.context.store.close()
+    whole = file.read_bytes()
+    if how == "cut":
+        file.write_bytes(whole[: len(whole) // 2])
+    elif how == "empty":
+        file.write_bytes(b"")
+    elif how == "flipped":
+        _altered(file, tmp_path / "opened")
+    else:
+        _escaping(file)
+    with pytest.raises(InstallationError):
+        list(restore(file, sources_of(bench), force=True))
+    assert everything(bench.context.store) == before
+
+
+def _altered(file: Path, folder: Path) -> None:
+    """One line of the audit says something else: only recomputing the chain shows it."""
+    archive.unpack(file, folder)
+    store = Store(f"sqlite:///{folder / archive.DATABASE}")
+    with store.writer.begin() as connection:
+        connection.exec_driver_sql("DROP TRIGGER tr_audit_entries_no_update")
+        connection.exec_driver_sql("UPDATE audit_entries SET actor = 'nobody' WHERE id = 1")
+        connection.exec_driver_sql("PRAGMA user_version")
+    store.close()
+    file.unlink()
+    archive.write(file, folder)
+
+
+def _escaping(file: Path) -> None:
+    with tarfile.open(file, "w:gz") as tar:
+        entry = tarfile.TarInfo("../escaped")
+        entry.size = 1
+        tar.addfile(entry, io.BytesIO(b"x"))
+
+
+def test_all_rows_pour_from_one_kind_of_database_to_the_other_and_back(
+    bench: Bench, tmp_path: Path, databases: Databases
+) -> None:
+    """The way from SQLite to PostgreSQL when a farm outgrows it: back up, change database_url, restore."""
+    busy(bench)
+    file = made(bench, tmp_path)
+    unpacked = tmp_path / "unpacked"
+    archive.unpack(file, unpacked)
+    middle = Store(f"sqlite:///{unpacked / archive.DATABASE}")
+    back = databases.fresh(tmp_path / "back")
+    shutil.copy(bench.folder / "data.key", back / "data.key")
+    target = make_context(back, MovedClock()).store
+    migrate.upgrade(target)
+    with middle.reader.connect() as source, target.writer.begin() as connection:
+        counts = pour(source, connection)
+    assert counts["audit_entries"] > 10
+    found, expected = everything(target), everything(bench.context.store)
+    found["audit_head"] = expected["audit_head"] = []  # the backup itself was noted after it was made
+    expected["audit_entries"] = [row for row in expected["audit_entries"] if "server.backed-up" not in row]
+    assert found == expected
+    with target.write() as session:  # numbering goes on after the rows that brought their own numbers
+        session.execute(
+            text(
+                "INSERT INTO timers (kind, subject, due_at, attempts) VALUES ('x', 'y', CURRENT_TIMESTAMP, 0)"
+            )
+        )
+    middle.close()
+    target.close()
+    databases.remove(back)
+
+
+def test_an_old_database_is_backed_up_rehearsed_and_brought_up_to_date(bench: Bench, tmp_path: Path) -> None:
+    busy(bench)
+    before = known(bench)
+    migrate.downgrade(bench.context.store, "0004")
+    bench.context.store.close()
+    said = list(upgrade(sources_of(bench), tmp_path, 3))
+    assert any("from revision 0004 to" in line for line in said), said
+    assert len(list(tmp_path.glob("loquet-*"))) == 1
+    assert migrate.is_current(bench.context.store)
+    assert known(bench) == before
+    busy(bench)
+    assert "nothing to migrate" in next(iter(upgrade(sources_of(bench), tmp_path, 3)))
+
+
+def test_a_migration_that_fails_half_way_leaves_what_the_old_program_runs_on(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F64, twice: the rehearsal on the copy finds it; and one that fails only on the live database rolls
+    back."""
+    busy(bench)
+    before = everything(bench.context.store)
+    versions = tmp_path / "migrations"
+    shutil.copytree(migrate._FOLDER, versions)
+    (versions / "versions" / "9999_broken.py").write_text(BROKEN.format(head=_head()))
+    monkeypatch.setattr(migrate, "_FOLDER", versions)
+    backups = tmp_path / "backups"
+    backups.mkdir()
+
+    said: list[str] = []
+    with pytest.raises(InstallationError, match="fails on a copy"):
+        _collect(said, upgrade(sources_of(bench), backups, 3))
+    assert any("is a good backup" in line for line in said)
+    assert everything(bench.context.store) == before
+
+    monkeypatch.setattr(facts, "_recomputed", lambda _file, _stated: [])
+    with pytest.raises(InstallationError, match="left nothing behind"):
+        list(upgrade(sources_of(bench), backups, 3))
+    monkeypatch.undo()
+    assert migrate.is_current(bench.context.store), "for the program of before"
+    with bench.context.store.reader.connect() as connection:
+        assert "half_way" not in inspect(connection).get_table_names()
+    assert everything(bench.context.store) == before
+    busy(bench)
+
+
+BROKEN = """
+import sqlalchemy as sa
+from alembic import op
+
+revision, down_revision, branch_labels, depends_on = "9999", "{head}", None, None
+
+
+def upgrade() -> None:
+    op.create_table("half_way", sa.Column("id", sa.Integer(), primary_key=True))
+    op.execute("INSERT INTO half_way (id) VALUES (1)")
+    op.execute("INSERT INTO half_way (id) VALUES (1)")
+"""
+
+
+def _head() -> str:
+    from alembic.script import ScriptDirectory
+
+    return str(ScriptDirectory.from_config(migrate.alembic_config()).get_current_head())
+
+
+def _collect(said: list[str], lines: Iterable[str]) -> None:
+    said.extend(lines)
+
+
+def test_a_database_that_was_never_set_up_is_not_backed_up(databases: Databases, tmp_path: Path) -> None:
+    folder = databases.fresh(tmp_path / "new")
+    context = make_context(folder, MovedClock())
+    sources = Sources(
+        context.settings, folder / "server.toml", folder / "site.toml", folder / "secrets.json", False
+    )
+    with pytest.raises(InstallationError, match="never set up"):
+        list(back_up(sources, tmp_path, 0))
+    with pytest.raises(InstallationError, match="never set up"):
+        list(upgrade(sources, tmp_path, 0))
+    assert list(tmp_path.glob("loquet-*")) == []
+    context.store.close()
+    databases.remove(folder)
