@@ -4,7 +4,7 @@ bringing an old database up to date."""
 import io
 import shutil
 import tarfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,17 @@ from server.gateways.models import DeviceRecord
 from server.healthcheck import OK, checks
 from server.healthcheck.database import broken_chains
 from tests.server.bench import Bench, MovedClock, make_context
-from tests.server.databases import Databases
+from tests.server.conftest import Templates, set_up
+from tests.server.databases import SQLITE, Databases
+
+
+@pytest.fixture
+def alone(templates: Templates, tmp_path: Path) -> Iterator[Bench]:
+    """A server on SQLite, for what has nothing to do with the kind of database."""
+    source, secrets = templates.get(SQLITE, "wall", set_up)
+    server = Bench(templates.databases(SQLITE).copy(source, tmp_path / "alone"), secrets)
+    yield server
+    server.close()
 
 
 def sources_of(bench: Bench, **changes: Any) -> Sources:
@@ -102,48 +112,48 @@ def test_what_gateways_still_keep_comes_back_after_a_restore(bench: Bench, tmp_p
     again.close()
 
 
-def test_a_backup_is_verified_noted_and_old_ones_go(bench: Bench, tmp_path: Path) -> None:
-    busy(bench)
-    said = list(back_up(sources_of(bench), tmp_path, 0, bench.clock))
+def test_a_backup_is_verified_noted_and_old_ones_go(alone: Bench, tmp_path: Path) -> None:
+    busy(alone)
+    said = list(back_up(sources_of(alone), tmp_path, 0, alone.clock))
     assert "read back and restored" in said[1]
-    assert not any(secret in "".join(said) for secret in bench.secrets["gateways"].values())
+    assert not any(secret in "".join(said) for secret in alone.secrets["gateways"].values())
     [file] = tmp_path.glob("loquet-*")
     assert file.stat().st_mode & 0o777 == 0o600
-    assert {each.name: each.state for each in checks(bench.context)}["backup"] == OK
+    assert {each.name: each.state for each in checks(alone.context)}["backup"] == OK
     for _ in range(3):
-        bench.clock.advance(days=1)
-        list(back_up(sources_of(bench), tmp_path, 2, bench.clock))
+        alone.clock.advance(days=1)
+        list(back_up(sources_of(alone), tmp_path, 2, alone.clock))
     assert len(list(tmp_path.glob("loquet-*"))) == 2
     assert list(tmp_path.glob(".*")) == []
 
 
-def test_secrets_are_named_and_come_along_only_when_asked(bench: Bench, tmp_path: Path) -> None:
-    (bench.folder / "server.toml").write_text('webhook_secret = "do-not-show-this"\n')
-    key = Path(bench.context.settings.data_key_file).read_text().strip()
+def test_secrets_are_named_and_come_along_only_when_asked(alone: Bench, tmp_path: Path) -> None:
+    (alone.folder / "server.toml").write_text('webhook_secret = "do-not-show-this"\n')
+    key = Path(alone.context.settings.data_key_file).read_text().strip()
     apart = tmp_path / "apart"
-    manifest = archive.unpack(made(bench, tmp_path), apart)
-    assert str(bench.folder / "data.key") in manifest.secrets
+    manifest = archive.unpack(made(alone, tmp_path), apart)
+    assert str(alone.folder / "data.key") in manifest.secrets
     content = b"".join(path.read_bytes() for path in apart.rglob("*") if path.is_file())
     secrets = [
         key,
         "do-not-show-this",
-        bench.context.settings.webhook_secret,
-        *bench.secrets["shops"].values(),
+        alone.context.settings.webhook_secret,
+        *alone.secrets["shops"].values(),
     ]
     assert not any(secret.encode() in content for secret in secrets)
-    bench.clock.advance(hours=1)
+    alone.clock.advance(hours=1)
     together = tmp_path / "together"
-    archive.unpack(made(bench, tmp_path, with_secrets=True), together)
+    archive.unpack(made(alone, tmp_path, with_secrets=True), together)
     assert (together / "secrets" / "data.key").read_text().strip() == key
 
 
 def test_another_key_a_full_place_a_running_server_are_refused_and_nothing_changes(
-    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    alone: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = made(bench, tmp_path, with_secrets=True)
-    before = everything(bench.context.store)
-    bench.context.store.close()
-    sources = sources_of(bench)
+    file = made(alone, tmp_path, with_secrets=True)
+    before = everything(alone.context.store)
+    alone.context.store.close()
+    sources = sources_of(alone)
     with pytest.raises(InstallationError, match="with --force it is moved aside"):
         list(restore(file, sources, force=False))
     key = Path(sources.settings.data_key_file)
@@ -156,18 +166,18 @@ def test_another_key_a_full_place_a_running_server_are_refused_and_nothing_chang
     with pytest.raises(InstallationError, match="systemctl stop"):
         list(restore(file, sources, force=True))
     monkeypatch.undo()
-    assert everything(bench.context.store) == before
-    bench.context.store.close()
+    assert everything(alone.context.store) == before
+    alone.context.store.close()
     said = list(restore(file, sources, force=True))  # the archive holds the key
     assert key.read_text() == right
     assert any("what was there is now" in line for line in said)
 
 
 @pytest.mark.parametrize("how", ["cut", "flipped", "foreign", "empty"])
-def test_a_damaged_archive_is_refused_before_anything_changes(bench: Bench, tmp_path: Path, how: str) -> None:
-    file = made(bench, tmp_path)
-    before = everything(bench.context.store)
-    bench.context.store.close()
+def test_a_damaged_archive_is_refused_before_anything_changes(alone: Bench, tmp_path: Path, how: str) -> None:
+    file = made(alone, tmp_path)
+    before = everything(alone.context.store)
+    alone.context.store.close()
     whole = file.read_bytes()
     if how == "cut":
         file.write_bytes(whole[: len(whole) // 2])
@@ -178,8 +188,8 @@ def test_a_damaged_archive_is_refused_before_anything_changes(bench: Bench, tmp_
     else:
         _escaping(file)
     with pytest.raises(InstallationError):
-        list(restore(file, sources_of(bench), force=True))
-    assert everything(bench.context.store) == before
+        list(restore(file, sources_of(alone), force=True))
+    assert everything(alone.context.store) == before
 
 
 def _altered(file: Path, folder: Path) -> None:
