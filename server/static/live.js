@@ -84,7 +84,7 @@
       if (!reply.ok) return;
       const fresh = new DOMParser().parseFromString(await reply.text(), "text/html");
       put(fresh);
-      mark = fresh.body.dataset.mark;
+      mark = document.body.dataset.mark = fresh.body.dataset.mark;
       sure = drawn = Date.now();
     } catch (problem) {
       console.warn("Loquet: the page could not be fetched again", problem.name);

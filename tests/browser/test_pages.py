@@ -251,19 +251,3 @@ async def test_login_orders_health_and_errors(
             await page.goto("/manager/health?verify=yes")
             await expect(page.locator('[data-chain="wall-1"]')).to_have_attribute("data-whole", "yes")
             await looked_at(page, "health", size)
-
-
-async def test_a_page_says_when_it_hears_nothing_any_more(
-    chromium: Chromium, farm: tuple[Stage, dict[str, str]]
-) -> None:
-    stage, _ = farm
-    cookie = await asyncio.to_thread(stage.cookie)
-    async with chromium.on(stage.app) as address, page_of(chromium.browser, address, "phone", cookie) as page:
-        await page.clock.install()
-        await page.route("**/live/**", lambda route: route.fulfill(content_type="text/event-stream", body=""))
-        await page.goto("/manager")
-        await page.clock.run_for(5000)
-        await expect(page.locator("[data-fresh]")).to_have_attribute("data-fresh", "live")
-        await page.clock.run_for(10000)
-        await expect(page.locator("[data-fresh]")).to_have_attribute("data-fresh", "stale")
-        await expect(page.locator("[data-age]")).to_contain_text("données peut-être dépassées")

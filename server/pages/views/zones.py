@@ -111,6 +111,13 @@ def card(session: Session, zone: Zone, now: datetime, language: str, *, spark: b
     transport = int(controller.setup.get("period_s", 60)) + coldchain.TRANSPORT_S
     state = state_of(watch, in_force, stamp - transport, _door_open_since(session, zone))
     blocked = bool(lockers_blocks.covering(session, zone.controller_id, zone.key))
+    # The next record is late by a whole period: said before the zone's silence makes it a state.
+    old = state == "nodata" or stamp - watch.seen > transport + int(controller.setup.get("period_s", 60))
+    heard = age(stamp - watch.seen, language)
+    if old:
+        heard = translate(
+            language, "pas de relevé depuis %(time)s", time=duration(stamp - watch.seen, language)
+        )
     drawn = Markup()
     if spark:
         rows, _ = chartdata.window(session, zone, stamp - SPARK_S, stamp)
@@ -126,8 +133,8 @@ def card(session: Session, zone: Zone, now: datetime, language: str, *, spark: b
         blocked=words.look(words.BLOCKED, controller.kind, language) if blocked else None,
         celsius=degrees(watch.latest, language) if watch.seen else "–",
         celsius_centi=watch.latest if watch.seen else None,
-        old=state == "nodata",
-        age=age(stamp - watch.seen, language) if watch.seen else translate(language, "jamais reçu"),
+        old=old,
+        age=heard if watch.seen else translate(language, "jamais reçu"),
         limits=limits(zone.low_centi, zone.high_centi, language),
         spark=drawn,
         href=f"/manager/zones/{zone.controller_id}/{zone.key}",
