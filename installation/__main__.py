@@ -12,6 +12,12 @@ def main(words: list[str]) -> int:
     try:
         for line in arguments.act(arguments):
             print(line, flush=True)
+    except BrokenPipeError:  # whoever read the lines went away: `| head`
+        sys.stdout = sys.stderr
+        print(
+            "loquet: the output was cut off; what was done stays, run it again for the rest", file=sys.stderr
+        )
+        return 2
     except Unwell as error:
         print(f"loquet: {error}", file=sys.stderr)
         return 1

@@ -25,6 +25,7 @@ class Wishes:
 class Handover:
     """The site's secrets, as `./loquet server handover` writes them on the server."""
 
+    file: str
     site: str
     token: str
     devices: Mapping[str, str]
@@ -62,7 +63,7 @@ def plan(wishes: Wishes, handover: Handover | None, settings: str | None, *, has
         acts.append(Run(["systemctl", "disable", "--now", "mosquitto.service"]))
     acts.append(Run(["systemctl", "enable", units.BROKER, units.GATEWAY]))
     changes = [] if settings is None else settings_text.missing(settings, _needed(settings))
-    return Plan(acts, [*changes, *_steps(wishes, given=handover is not None)])
+    return Plan(acts, [*changes, *_steps(wishes, handover)])
 
 
 def _root(path: str, text: str) -> WriteFile:
@@ -87,17 +88,17 @@ def _network(address: str) -> str:
         return "0.0.0.0/0"
 
 
-def _steps(wishes: Wishes, *, given: bool) -> list[str]:
+def _steps(wishes: Wishes, handover: Handover | None) -> list[str]:
     program = f"{wishes.program}/loquet"
     carry = [
         f"on the server: {program} server handover {wishes.site} --out /root/{wishes.site}.json; carry"
         f" it here by a safe way and run this again with --handover /root/{wishes.site}.json"
     ]
     return [
-        *([] if given else carry),
+        *(carry if handover is None else []),
         f"look through {places.GATEWAY_SETTINGS}",
         f"systemctl start {units.BROKER} {units.GATEWAY}",
         f"firewall: {places.EXAMPLES}/nftables-gateway.conf, narrowed to the controllers' network",
         f"{program} doctor gateway",
-        *(["destroy the handed-over file: shred -u FILE"] if given else []),
+        *([] if handover is None else [f"shred -u {handover.file}"]),
     ]

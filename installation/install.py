@@ -68,7 +68,7 @@ def read_handover(path: Path) -> Handover:
         raise InstallationError(f"{path} is not what ./loquet server handover writes") from error
     if not isinstance(site, str) or not isinstance(token, str) or not isinstance(devices, dict):
         raise InstallationError(f"{path} is not what ./loquet server handover writes")
-    return Handover(site, token, devices)
+    return Handover(str(path), site, token, devices)
 
 
 def _machine(how: How) -> Machine:
@@ -116,6 +116,6 @@ def _carry_out(plan: Plan, where: Machine, how: How) -> Iterator[str]:
     if not how.dry and not where.privileged:
         yield f"  give {where.root} its owners as shown in brackets, and make the user {how.user}"
     if not how.dry and not where.live:
-        yield "  once the machine runs: systemctl daemon-reload, then systemctl enable for each unit above"
+        yield "  no systemd runs here: once it does, systemctl daemon-reload, and systemctl enable as above"
     for step in plan.next_steps:
         yield f"  {step}"

@@ -64,7 +64,7 @@ def back_up(sources: Sources, folder: Path, keep: int, clock: Clock | None = Non
     finally:
         store.close()
     held = manifest.facts
-    yield f"{target}  {target.stat().st_size / 1e6:.1f} MB, mode 0600"
+    yield f"{target}  {target.stat().st_size / 1000:.0f} kB, mode 0600"
     yield (
         f"read back and restored: {manifest.kind}, revision {held.revision}, {sum(held.rows.values())} rows"
         f" in {len(held.rows)} tables, audit of {held.audit[0]} lines and {len(held.ledgers)} ledgers whole"

@@ -181,7 +181,10 @@ def _migrate(target: Connection) -> None:
 
 def _what_comes_again(manifest: Manifest) -> Iterator[str]:
     """What gateways will send by themselves, and what nobody can."""
-    yield f"Start the server. By themselves, gateways then send again (they keep {KEPT_DAYS} days):"
+    if not manifest.facts.lanes:
+        yield "Start the server. No gateway had brought anything yet: they send all they keep."
+    else:
+        yield f"Start the server. By themselves, gateways then send again (they keep {KEPT_DAYS} days):"
     for name, upto in sorted(manifest.facts.lanes.items()):
         site, _epoch, lane = name.split(" ")
         yield f"  {site}, {lane}: from number {upto + 1} on"
