@@ -102,7 +102,9 @@ def _die_with_parent() -> None:
 class Controller:
     """One controller: the process and its power."""
 
-    def __init__(self, world: World, name: str, folder: Path, program: Path, search_path: str) -> None:
+    def __init__(
+        self, world: World, name: str, folder: Path, program: Path, search_path: str, interpreter: list[str]
+    ) -> None:
         self.name = name
         self.folder = folder
         self.board = world.boards[name]
@@ -112,6 +114,7 @@ class Controller:
         self._world = world
         self._program = program
         self._search_path = search_path
+        self._interpreter = interpreter
         self._process: asyncio.subprocess.Process | None = None
         self._starting: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -253,7 +256,7 @@ class Controller:
         }
         with (self.folder / "console.log").open("ab") as console:
             return await asyncio.create_subprocess_exec(
-                *micropython_command(HEAP),
+                *self._interpreter,
                 str(self._program),
                 env=environment,
                 cwd=self.folder,
@@ -271,18 +274,26 @@ class Controller:
 
 
 class Fleet:
-    """The controllers of a world. `folder` has one for each and the compiled code; `firmware`: its source.
+    """The controllers of a world. `folder` has one for each and the compiled code; `firmware`: its source;
+    `interpreter`: the command of another MicroPython than the board's double.
 
     Entering compiles what has changed: CompileError, LookupError (`simulator.parts.interpreter`).
     """
 
     def __init__(
-        self, world: World, folder: Path, *, program: Path | None = None, firmware: Path = FIRMWARE
+        self,
+        world: World,
+        folder: Path,
+        *,
+        program: Path | None = None,
+        firmware: Path = FIRMWARE,
+        interpreter: list[str] | None = None,
     ) -> None:
         self._world = world
         self._firmware = firmware
         self._folder = folder
         self._program = program
+        self._interpreter = interpreter
         self._controllers: dict[str, Controller] = {}
 
     async def __aenter__(self) -> Self:
@@ -319,6 +330,7 @@ class Fleet:
             await make_flash(folder / "flash.bin", who)
         program = self._program or self.code / "main.py"
         path = f"{self.code / 'boards'}:{self.code}:.frozen"
-        controller = Controller(self._world, name, folder, program, path)
+        interpreter = self._interpreter or micropython_command(HEAP)
+        controller = Controller(self._world, name, folder, program, path, interpreter)
         self._controllers[name] = controller
         return controller

@@ -1,6 +1,6 @@
 """The lines of the table in their order."""
 
 from simulator.bench.line import Line
-from simulator.bench.lines import intake
+from simulator.bench.lines import heap, intake, reservations
 
-LINES: tuple[Line, ...] = (intake.LINE,)
+LINES: tuple[Line, ...] = (intake.LINE, reservations.LINE, heap.LINE)
