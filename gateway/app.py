@@ -32,6 +32,10 @@ STUCK_S = 30.0
 """A thread that has not gone round for so long is stuck: the process ends and is started anew by its
 supervisor.
 """
+DISK_S = 60.0
+"""The writer waits for a disk: a memory card may take its time, but not for ever."""
+KEEPER_S = 120.0
+"""The keeper speaks to the broker for every device whose session it ends."""
 LEAST_FREE_MB = 100
 LARGEST_STORE_BYTES = 4 * 1024**3
 
@@ -45,8 +49,11 @@ class Gateway:
         """Raises SettingsError, BrokerFilesError or StoreError."""
         token = settings.token()
         self._settings = settings
-        self._database = store.connect(settings.store)
+        self._database, is_new = store.connect_or_begin_anew(settings.store)
         self._tally = Tally()
+        if is_new:
+            log.critical("the store was damaged: it is set aside, and begun anew")
+            self._tally.add(topics.GATEWAY, "damaged")
         self._site = Site(settings.site, self._database, self._tally, host.machine(), host.random_hex)
         self._keeper = Keeper(settings, self._site.revoked())
         self._gate = Gate(settings.site, self._keeper.knows, Quotas(), self._tally)
@@ -86,7 +93,7 @@ class Gateway:
             self._tick()
             stuck = self._stuck()
             if stuck:
-                log.error("a thread is dead or stuck", extra={"thread": stuck})
+                log.error("a thread is dead or stuck", extra={"part": stuck})
                 status = 1
                 break
         self._end(status)
@@ -104,6 +111,10 @@ class Gateway:
             self._upstream.thread.join(GRACE_S)
             self._writer.stop()
             self._database.close()
+        elif self._writer.is_damaged:
+            # The next start begins a new store at once, whatever page is damaged.
+            log.critical("the store is damaged: it is set aside")
+            store.set_aside(self._settings.store)
         log.info("gateway ends")
 
     def _tick(self) -> None:
@@ -165,7 +176,9 @@ class Gateway:
 
     def _stuck(self) -> str:
         now = time.monotonic()
-        limits: tuple[tuple[Link | Upstream | Downstream, float], ...] = (
+        limits: tuple[tuple[Link | Upstream | Downstream | Writer | Keeper, float], ...] = (
+            (self._writer, DISK_S),
+            (self._keeper, KEEPER_S),
             (self._link, STUCK_S),
             (self._upstream, 3 * TIMEOUT_S),
             (self._downstream, LONGEST_PAUSE_S + WAIT_S + 3 * TIMEOUT_S),
@@ -173,9 +186,6 @@ class Gateway:
         for part, limit in limits:
             if not part.thread.is_alive() or now - part.beat > limit:
                 return str(part.thread.name)
-        for thread in (self._writer.thread, self._keeper.thread):
-            if not thread.is_alive():
-                return thread.name
         return ""
 
 

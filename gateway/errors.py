@@ -17,5 +17,9 @@ class StoreError(GatewayError):
     """The store can't be opened or written (disk full, held by another gateway)."""
 
 
+class DamagedStoreError(StoreError):
+    """What is in the store's file can't be read as a store."""
+
+
 class FeedError(GatewayError):
     """The server's answer does not have the agreed shape."""

@@ -54,6 +54,12 @@ class Pace:
             pause = max(pause, BACKFILL_PAUSE_S)
         pace.not_before_s = now_s + pause
 
+    def shrink(self, lane: Lane, rows: int) -> None:
+        """The link broke, or was too slow, under a batch of so many rows: the next has half of them, so that
+        a link which never lasts for a large batch carries a small one. It grows again with success.
+        """
+        self._lanes[lane].limit = max(1, rows // 2)
+
     def halve(self, lane: Lane) -> bool:
         """The batch was too large: half of it. False if it was one row."""
         pace = self._lanes[lane]

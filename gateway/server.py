@@ -22,12 +22,17 @@ MAX_ANSWER = 16 * 1024 * 1024
 
 
 class ServerError(Exception):
-    """The server can't be reached or did not do it; `retry_after_s` if it said when to come back."""
+    """The server can't be reached or did not do it; `retry_after_s` if it said when to come back; `is_cut` if
+    there was a connection, and it ended before the answer.
+    """
 
-    def __init__(self, text: str, status: int = 0, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self, text: str, status: int = 0, retry_after_s: float | None = None, is_cut: bool = False
+    ) -> None:
         super().__init__(text)
         self.status = status
         self.retry_after_s = retry_after_s
+        self.is_cut = is_cut
 
 
 class TooLargeError(ServerError):
@@ -62,9 +67,9 @@ class Receipt:
 
 
 def trust(ca_file: Path | None) -> ssl.SSLContext:
-    """Whose certificates are believed: what the authorities of a file have signed, and nothing else; without a
-    file, what the system's authorities have, or those of the list that came with this program (one of the two
-    may have grown old). Raises SettingsError.
+    """Whose certificates are believed: what the authorities of a file have signed, and nothing else; without
+    a file, what the system's authorities have, or those of the list that came with this program (one of the
+    two may have grown old). Raises SettingsError.
     """
     try:
         if ca_file is not None:
@@ -157,7 +162,8 @@ class Server:
             )
         except httpx.HTTPError as error:
             # The text of some errors holds the URL, which holds no secret: tokens travel in a header alone.
-            raise ServerError(f"no answer: {type(error).__name__}") from error
+            is_cut = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+            raise ServerError(f"no answer: {type(error).__name__}", is_cut=is_cut) from error
         self._look_at_certificate(answer)
         if answer.status_code == 200:
             if len(answer.content) > MAX_ANSWER:
@@ -167,8 +173,8 @@ class Server:
 
     def _look_at_certificate(self, answer: httpx.Response) -> None:
         stream = answer.extensions.get("network_stream")
-        secured = stream.get_extra_info("ssl_object") if stream is not None else None
-        if isinstance(secured, ssl.SSLObject | ssl.SSLSocket):
+        secured = None if stream is None else stream.get_extra_info("ssl_object")
+        if secured is not None:
             ends = (secured.getpeercert() or {}).get("notAfter")
             if isinstance(ends, str):
                 self.certificate_ends = int(ssl.cert_time_to_seconds(ends))

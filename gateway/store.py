@@ -8,7 +8,7 @@ SQLite's WAL-reset fault (versions before 3.51.3, only with several connections)
 import sqlite3
 from pathlib import Path
 
-from gateway.errors import StoreError
+from gateway.errors import DamagedStoreError, StoreError
 
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -53,6 +53,7 @@ CREATE TABLE aside (
 INSERT INTO lane (lane, numbered, acked) VALUES (0, 0, 0), (1, 0, 0), (2, 0, 0), (3, 0, 0);
 """
 _VERSION = 1
+_MAGIC = b"SQLite format 3\0"
 
 
 def connect(path: Path | None) -> sqlite3.Connection:
@@ -84,11 +85,50 @@ def connect(path: Path | None) -> sqlite3.Connection:
         raise StoreError(f"the store {path} can't be opened: {error}") from error
     except sqlite3.DatabaseError as error:
         database.close()
-        raise StoreError(f"the store {path} is damaged or no store: {error}") from error
+        raise DamagedStoreError(f"the store {path} is damaged or no store: {error}") from error
     except StoreError:
         database.close()
         raise
     return database
+
+
+def connect_or_begin_anew(path: Path) -> tuple[sqlite3.Connection, bool]:
+    """The store at `path`, and whether it was begun anew because the one there is damaged.
+
+    The damaged one is set aside (`set_aside`): a site must not stand still for it. What it held and the
+    server lacks is named as a gap when devices say what they hold (R-42); who was revoked stands in a file of
+    its own. A file that never was a store stays where it is: StoreError, as for everything else.
+    """
+    begins_anew = not path.exists() and _aside(path).exists()
+    try:
+        return connect(path), begins_anew
+    except DamagedStoreError:
+        if not _was_a_store(path):
+            raise
+        set_aside(path)
+        return connect(path), True
+
+
+def set_aside(path: Path) -> Path:
+    """Move a damaged store out of the way, to be looked at; its new path. Only the last one is kept."""
+    for suffix in ("-wal", ""):
+        file = path.with_name(path.name + suffix)
+        if file.exists():
+            file.replace(_aside(path, suffix))
+    return _aside(path)
+
+
+def _aside(path: Path, suffix: str = "") -> Path:
+    return path.with_name(f"{path.name}.damaged{suffix}")
+
+
+def _was_a_store(path: Path) -> bool:
+    """SQLite's header, or zeros as a power cut leaves them, are a store's; any other content is somebody
+    else's.
+    """
+    with path.open("rb") as file:
+        first = file.read(len(_MAGIC))
+    return first in (_MAGIC, bytes(len(_MAGIC)))
 
 
 def _shape(database: sqlite3.Connection, path: Path | None) -> None:

@@ -117,6 +117,8 @@ class Upstream:
                 self._reached()
                 self._smaller(lane, rows, error)
             else:
+                if error.is_cut:
+                    self._pace.shrink(lane, len(rows))
                 self._failed(error)
         else:
             self._reached()

@@ -4,6 +4,7 @@ applied.
 
 import logging
 import threading
+import time
 
 from gateway import settings as settings_module
 from gateway.broker import revocation
@@ -39,6 +40,8 @@ class Keeper:
         self._seen: tuple[int, int] | None = self._stamp()
         self._woken = threading.Event()
         self._stopping = threading.Event()
+        self.beat = time.monotonic()
+        """When the thread last went round, or ended a session."""
         self.thread = threading.Thread(target=self._run, name="keeper", daemon=True)
 
     def start(self) -> None:
@@ -66,6 +69,7 @@ class Keeper:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
+            self._alive()
             try:
                 self._look()
                 if self._changed:
@@ -74,6 +78,9 @@ class Keeper:
                 log.warning("broker's devices not changed", extra={"error": str(error)})
             self._woken.wait(LOOK_S)
             self._woken.clear()
+
+    def _alive(self) -> None:
+        self.beat = time.monotonic()
 
     def _stamp(self) -> tuple[int, int] | None:
         file = self._settings.devices_file
@@ -101,7 +108,7 @@ class Keeper:
         done = False
         try:
             revocation.remember(self._settings.persist_dir, revoked)
-            done = revocation.enforce(self._settings, gone, self._stopping)
+            done = revocation.enforce(self._settings, gone, self._stopping, self._alive)
         finally:
             with self._lock:
                 if done:

@@ -11,7 +11,7 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import paho.mqtt.client as mqtt
@@ -125,8 +125,11 @@ def take_over(settings: Settings, device: str) -> bool:
     return accepted.is_set()
 
 
-def enforce(settings: Settings, gone: Iterable[str], stopping: threading.Event) -> bool:
-    """Bring the broker to the devices admitted now, and end the sessions of those that are gone.
+def enforce(
+    settings: Settings, gone: Iterable[str], stopping: threading.Event, alive: Callable[[], None]
+) -> bool:
+    """Bring the broker to the devices admitted now, and end the sessions of those that are gone; `alive` is
+    called between two of them.
 
     Whether all of it was done; False (no broker runs, or it can't be reached): try again, a broker that
     starts anew reads the new files anyway. Raises SettingsError or BrokerFilesError.
@@ -140,6 +143,8 @@ def enforce(settings: Settings, gone: Iterable[str], stopping: threading.Event) 
     # The reload comes at the broker's next turn; a device that was quicker is ended by the second takeover.
     for _ in range(2 if devices else 0):
         stopping.wait(SETTLE_S)
-        done += [take_over(settings, device) for device in devices]
+        for device in devices:
+            done.append(take_over(settings, device))
+            alive()
     log.info("broker's devices changed", extra={"gone": ",".join(devices), "ended": all(done)})
     return all(done)

@@ -3,9 +3,8 @@
 """
 
 import json
-import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,15 +20,6 @@ SECRET = "c0ffee-a-secret-nobody-may-see"
 Change = dict[str, object]
 KEY = "ab" * 32
 CLOSED, OPEN = 0o600, 0o644
-
-
-@pytest.fixture(autouse=True)
-def _log_as_before() -> Iterator[None]:
-    """The programs set the log up for the whole process; here it is the test's."""
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    root.handlers[:], root.level = handlers, level
 
 
 def toml(values: Change) -> str:
