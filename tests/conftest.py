@@ -6,6 +6,19 @@ import pytest
 
 from simulator.parts import Parts, find_parts
 from simulator.suite import REQUIRE_PARTS
+from tests.counts import (
+    pytest_report_header,
+    pytest_runtest_logreport,
+    pytest_sessionfinish,
+    pytest_terminal_summary,
+)
+
+__all__ = [
+    "pytest_report_header",
+    "pytest_runtest_logreport",
+    "pytest_sessionfinish",
+    "pytest_terminal_summary",
+]
 
 MARKERS = {
     "broker": ["broker"],

@@ -97,18 +97,20 @@ def record(
 def verify(session: Session) -> str:
     """ "" if the chain holds, else what is wrong and at which line."""
     previous, count = GENESIS, 0
-    for entry in session.scalars(select(AuditEntry).order_by(AuditEntry.id).execution_options(yield_per=500)):
-        count += 1
-        if entry.id != count:
-            return f"line {count} is missing"
-        if entry.previous != previous:
-            return f"line {count} does not follow line {count - 1}"
-        expected = line_hash(
-            entry.id, entry.at, entry.actor, entry.action, entry.subject, entry.details, entry.previous
-        )
-        if expected != entry.hash:
-            return f"line {count} was altered"
-        previous = entry.hash
+    lines = select(AuditEntry).order_by(AuditEntry.id).execution_options(yield_per=500)
+    with session.scalars(lines) as entries:
+        for entry in entries:
+            count += 1
+            if entry.id != count:
+                return f"line {count} is missing"
+            if entry.previous != previous:
+                return f"line {count} does not follow line {count - 1}"
+            expected = line_hash(
+                entry.id, entry.at, entry.actor, entry.action, entry.subject, entry.details, entry.previous
+            )
+            if expected != entry.hash:
+                return f"line {count} was altered"
+            previous = entry.hash
     head = session.get(AuditHead, 1)
     if (head.count if head else 0) != count or (head.hash if head else GENESIS) != previous:
         return f"the chain was cut after line {count}"

@@ -1,4 +1,4 @@
-"""A server under test on a real SQLite file, a clock that the test moves, and a controller that speaks the
+"""A server under test on a real database, a clock that the test moves, and a controller that speaks the
 protocol's bytes.
 
 The controller holds its own key, checks every seal and digest as the firmware does, and answers with
@@ -28,6 +28,7 @@ from server.foundation.vault import Vault
 from server.payments.provider import sign
 from server.people import logins
 from server.sitefile.secrets_file import Secrets
+from tests.server.databases import url_of
 
 START = datetime(2026, 10, 5, 8, 0, tzinfo=UTC)
 SECRET = "the test provider's secret"
@@ -55,7 +56,7 @@ class MovedClock:
 def settings(folder: Path) -> Settings:
     """The settings of a server under test."""
     return Settings(
-        database_url=f"sqlite:///{folder / 'server.db'}",
+        database_url=url_of(folder),
         data_key_file=str(folder / "data.key"),
         base_url="http://server.test",
         webhook_secret=SECRET,

@@ -1,6 +1,6 @@
-"""A server per test, from a database that migrations and set-up built once."""
+"""A server per test, on each database, from a database that migrations and set-up built once."""
 
-import shutil
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,15 +10,14 @@ from server.foundation import migrate
 from server.sitefile import document, loading, secrets_file
 from server.sitefile.secrets_file import Secrets
 from tests.server.bench import Bench, MovedClock, make_context
+from tests.server.databases import KINDS, POSTGRESQL, SQLITE, Databases, Lazy, Prepare
 from tests.server.pages.stage import Stage, prepare
 
 SITE = Path(__file__).parent / "site.toml"
 
 
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Secrets]:
-    """A folder with a database as `python -m server setup` leaves it."""
-    folder = tmp_path_factory.mktemp("template")
+def set_up(folder: Path) -> Secrets:
+    """A database as `python -m server setup` leaves it."""
     context = make_context(folder, MovedClock())
     migrate.upgrade(context.store)
     site_file = document.read(SITE)
@@ -26,33 +25,89 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Secrets]:
     with context.store.write() as session:
         loading.load(session, context, site_file, secrets)
     context.store.close()
-    return folder, secrets
-
-
-@pytest.fixture
-def bench(template: tuple[Path, Secrets], tmp_path: Path) -> Iterator[Bench]:
-    """A server of one's own."""
-    source, secrets = template
-    folder = tmp_path / "server"
-    shutil.copytree(source, folder)
-    server = Bench(folder, secrets)
-    yield server
-    server.close()
+    return secrets
 
 
 @pytest.fixture(scope="session")
-def farm(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Secrets]:
-    """A folder with the database of the farm scenario: two walls, a hangar."""
-    folder = tmp_path_factory.mktemp("farm")
-    return folder, prepare(folder)
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lazy]:
+    """The PostgreSQL of this run."""
+    lazy = Lazy(tmp_path_factory.mktemp("postgres") / "cluster")
+    yield lazy
+    lazy.stop()
+
+
+class Templates:
+    """Databases to copy from, each made when first asked for."""
+
+    def __init__(self, folder: Path, cluster: Lazy) -> None:
+        self._folder = folder
+        worker = os.environ.get("PYTEST_XDIST_WORKER", "alone")
+        self._by_kind = {kind: Databases(kind, cluster, f"{os.getpid()}_{worker}") for kind in KINDS}
+        self._made: dict[tuple[str, str], Secrets] = {}
+
+    def databases(self, kind: str) -> Databases:
+        """What makes and copies databases of a kind."""
+        return self._by_kind[kind]
+
+    def get(self, kind: str, name: str, prepare: Prepare) -> tuple[Path, Secrets]:
+        """The folder of the template `name` and its secrets."""
+        folder = self._folder / f"{kind}-{name}"
+        if (kind, name) not in self._made:
+            self._made[kind, name] = prepare(self._by_kind[kind].fresh(folder))
+        return folder, self._made[kind, name]
+
+    def remove(self) -> None:
+        """All of them."""
+        for databases in self._by_kind.values():
+            databases.remove_all()
+        for kind, name in self._made:
+            self._by_kind[kind].remove(self._folder / f"{kind}-{name}")
+
+
+@pytest.fixture(scope="session")
+def templates(tmp_path_factory: pytest.TempPathFactory, cluster: Lazy) -> Iterator[Templates]:
+    """The templates of this run."""
+    made = Templates(tmp_path_factory.mktemp("templates"), cluster)
+    yield made
+    made.remove()
+
+
+@pytest.fixture(params=[SQLITE, pytest.param(POSTGRESQL, marks=pytest.mark.postgres)])
+def databases(request: pytest.FixtureRequest, templates: Templates) -> Databases:
+    """Each kind of database in turn: whoever asks for it, or for a server on it, is run on both."""
+    request.node.user_properties.append(("database", request.param))
+    return templates.databases(request.param)
 
 
 @pytest.fixture
-def stage(farm: tuple[Path, Secrets], tmp_path: Path) -> Iterator[Stage]:
+def template(databases: Databases, templates: Templates) -> tuple[Path, Secrets]:
+    """A folder whose database is as `python -m server setup` leaves it, to be copied."""
+    return templates.get(databases.kind, "wall", set_up)
+
+
+@pytest.fixture
+def bench(databases: Databases, template: tuple[Path, Secrets], tmp_path: Path) -> Iterator[Bench]:
+    """A server of one's own."""
+    source, secrets = template
+    folder = databases.copy(source, tmp_path / "server")
+    server = Bench(folder, secrets)
+    yield server
+    server.close()
+    databases.remove(folder)
+
+
+@pytest.fixture
+def farm(databases: Databases, templates: Templates) -> tuple[Path, Secrets]:
+    """A folder with the database of the farm scenario: two walls, a hangar."""
+    return templates.get(databases.kind, "farm", prepare)
+
+
+@pytest.fixture
+def stage(databases: Databases, farm: tuple[Path, Secrets], tmp_path: Path) -> Iterator[Stage]:
     """A farm of one's own."""
     source, secrets = farm
-    folder = tmp_path / "farm"
-    shutil.copytree(source, folder)
+    folder = databases.copy(source, tmp_path / "farm")
     server = Stage(folder, secrets)
     yield server
     server.close()
+    databases.remove(folder)

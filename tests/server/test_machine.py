@@ -34,6 +34,7 @@ from server.orders.models import Claim, Order
 from server.payments.models import MoneyEntry, Refund
 from server.sitefile.secrets_file import Secrets
 from tests.server.bench import Bench
+from tests.server.databases import SQLITE, Databases
 
 PAID_STATES = (st.PAID, st.REGISTERED, st.READY, st.COLLECTED, st.EXPIRED, st.REFUNDING, st.REFUNDED)
 
@@ -42,6 +43,7 @@ class Reservation(RuleBasedStateMachine):
     """The server with everybody acting on it; the world's truth of each door is kept here."""
 
     orders = Bundle("orders")
+    databases: Databases
     source: Path
     secrets: Secrets
 
@@ -49,8 +51,7 @@ class Reservation(RuleBasedStateMachine):
     def start(self) -> None:
         """A fresh server."""
         self.folder = Path(tempfile.mkdtemp(prefix="machine-"))
-        shutil.copytree(self.source, self.folder / "server")
-        self.bench = Bench(self.folder / "server", self.secrets)
+        self.bench = Bench(self.databases.copy(self.source, self.folder / "server"), self.secrets)
         self.bench.sync()
         self.events = 0
         self.inside: dict[int, bool] = dict.fromkeys(range(1, 6), False)
@@ -59,6 +60,7 @@ class Reservation(RuleBasedStateMachine):
         """Nothing stays behind."""
         if hasattr(self, "bench"):
             self.bench.close()
+            self.databases.remove(self.bench.folder)
             shutil.rmtree(self.folder)
 
     @rule(target=orders, products=strategies.sampled_from([("tomates",), ("lait",), ("tomates", "lait")]))
@@ -186,10 +188,14 @@ class Reservation(RuleBasedStateMachine):
         return any(record["k"] == "after" and record["d"] == door for record in pending)
 
 
-def test_reservations_hold_in_every_order_of_events(template: tuple[Path, Secrets]) -> None:
+def test_reservations_hold_in_every_order_of_events(
+    databases: Databases, template: tuple[Path, Secrets]
+) -> None:
+    Reservation.databases = databases
     Reservation.source, Reservation.secrets = template
     chosen = settings(
-        max_examples=20,
+        # The rules are the same on both; PostgreSQL takes three times as long for them.
+        max_examples=20 if databases.kind == SQLITE else 5,
         stateful_step_count=25,
         deadline=None,
         suppress_health_check=list(HealthCheck),
@@ -198,8 +204,9 @@ def test_reservations_hold_in_every_order_of_events(template: tuple[Path, Secret
     run_state_machine_as_test(Reservation, settings=chosen)
 
 
-def given_up_after_loading(template: tuple[Path, Secrets]) -> None:
+def given_up_after_loading(databases: Databases, template: tuple[Path, Secrets]) -> None:
     """One run by hand: paid, loaded, refunded; the books are looked at after each step."""
+    Reservation.databases = databases
     Reservation.source, Reservation.secrets = template
     machine = Reservation()
     try:
@@ -221,21 +228,23 @@ def given_up_after_loading(template: tuple[Path, Secrets]) -> None:
         machine.teardown()
 
 
-def test_an_order_given_up_after_loading_balances(template: tuple[Path, Secrets]) -> None:
-    given_up_after_loading(template)
+def test_an_order_given_up_after_loading_balances(
+    databases: Databases, template: tuple[Path, Secrets]
+) -> None:
+    given_up_after_loading(databases, template)
 
 
 def test_the_machine_sees_a_code_that_outlives_its_order(
-    template: tuple[Path, Secrets], monkeypatch: pytest.MonkeyPatch
+    databases: Databases, template: tuple[Path, Secrets], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("server.grants.service.revoke", lambda *_args: 0)
     with pytest.raises(AssertionError):
-        given_up_after_loading(template)
+        given_up_after_loading(databases, template)
 
 
 def test_the_machine_sees_goods_forgotten_behind_a_door(
-    template: tuple[Path, Secrets], monkeypatch: pytest.MonkeyPatch
+    databases: Databases, template: tuple[Path, Secrets], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("server.orders.evidence._loaded", lambda *_args: None)
     with pytest.raises(AssertionError, match="is not empty"):
-        given_up_after_loading(template)
+        given_up_after_loading(databases, template)

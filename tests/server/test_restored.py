@@ -1,41 +1,38 @@
 """A server put back from a backup: what controllers and gateways know of the lost days does no harm."""
 
-import shutil
 from pathlib import Path
 
 import pytest
 
 from server.gateways.restored import begin_again
 from tests.server.bench import Bench
+from tests.server.databases import Databases
 
 
 class Backup:
     """The database as it is now, and how far the gateway had come with it."""
 
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, bench: Bench, databases: Databases, folder: Path) -> None:
         self._bench = bench
-        self._file = bench.folder / "server.db"
+        self._databases = databases
         bench.context.store.close()
-        shutil.copy(self._file, self._copy)
+        self._copy = databases.copy(bench.folder, folder)
         self._seq, self._sent = bench._seq, bench.sent
-
-    @property
-    def _copy(self) -> Path:
-        return self._bench.folder / "backup.db"
 
     def put_back(self) -> None:
         """As an operator does; the gateway then sends again what the server does not have."""
         self._bench.context.store.close()
-        for part in ("-wal", "-shm"):
-            self._file.with_name(self._file.name + part).unlink(missing_ok=True)
-        shutil.copy(self._copy, self._file)
+        self._databases.put_back(self._copy, self._bench.folder)
+        self._databases.remove(self._copy)
         self._bench._seq, self._bench.sent = self._seq, self._sent
 
 
 @pytest.mark.fault("S13")
-def test_after_a_restore_new_codes_open_and_those_of_the_lost_days_do_not(bench: Bench) -> None:
+def test_after_a_restore_new_codes_open_and_those_of_the_lost_days_do_not(
+    bench: Bench, databases: Databases, tmp_path: Path
+) -> None:
     bench.sync()
-    backup = Backup(bench)
+    backup = Backup(bench, databases, tmp_path / "backup")
     lost = bench.order().json()
     bench.pay(lost)
     bench.sync()
