@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hardware import pinmap, rules, wiring
 from hardware.board import BOARD_NAMES, HERE, load_board, load_module
+from hardware.drawing import coil_rail, field, sheet
 
 
 def derived(root: Path) -> dict[Path, str]:
@@ -15,7 +16,12 @@ def derived(root: Path) -> dict[Path, str]:
     boards = [load_board(name) for name in BOARD_NAMES]
     texts = {root / "firmware" / "pins.py": pinmap.render(boards)}
     for board in boards:
-        texts[root / "docs" / "wiring" / f"{board.name}.md"] = wiring.render(board, load_module(board.module))
+        module, folder = load_module(board.module), root / "docs" / "wiring"
+        texts[folder / f"{board.name}.md"] = wiring.render(board, module)
+        texts[folder / f"{board.name}-board.svg"] = sheet.render(board, module)
+        texts[folder / f"{board.name}-site.svg"] = field.render(board)
+        if board.coils is not None:
+            texts[folder / f"{board.name}-coils.svg"] = coil_rail.render(board, board.coils)
     return texts
 
 
