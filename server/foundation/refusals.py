@@ -73,12 +73,39 @@ def check(settings: "Settings", path: Path) -> None:
 
 def _contradictions(settings: "Settings") -> Iterator[str]:
     yield from _addresses(settings)
+    yield from _telemetry(settings)
     url = database(settings.database_url)
     if settings.database_password_file:
         if url.password:
             yield "the password stands in database_url and in database_password_file: keep the file alone"
         if url.get_backend_name() == "sqlite":
             yield "database_password_file: SQLite has no password"
+
+
+def _telemetry(settings: "Settings") -> Iterator[str]:
+    needed = ("influx_url", "influx_org", "influx_bucket", "influx_token_file")
+    given = [name for name in needed if getattr(settings, name)]
+    if settings.telemetry_store == "sql":
+        if given:
+            yield f"{given[0]} has no effect while telemetry_store is sql"
+        return
+    if len(given) < len(needed):
+        lacking = ", ".join(name for name in needed if name not in given)
+        yield f"telemetry_store is influx: {lacking} is missing"
+        return
+    try:
+        url = urlsplit(settings.influx_url)
+        plain = url.scheme == "http" and is_loopback(url.hostname or "")
+        whole = url.hostname and url.port != 0 and not (url.path.strip("/") or url.query or url.fragment)
+    except ValueError:
+        yield "influx_url is no address"
+        return
+    if url.username is not None or url.query:
+        yield "influx_url must hold neither a name nor a token: the token stands in influx_token_file"
+    elif not whole or url.scheme not in ("http", "https"):
+        yield "influx_url must be http://HOST:PORT or https://HOST"
+    elif url.scheme != "https" and not plain:
+        yield "influx_url must be https: the token would cross the network in the clear"
 
 
 def _addresses(settings: "Settings") -> Iterator[str]:

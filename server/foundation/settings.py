@@ -65,6 +65,23 @@ class Settings(BaseModel):
         description="a paid order's compartments are chosen this long before its window",
     )
     command_ttl_s: int = Field(default=60, ge=5, le=120, description="life of a remote command, at most 120")
+    telemetry_store: Literal["sql", "influx"] = Field(
+        default="sql",
+        description="what charts are drawn from: sql (this database), or influx (InfluxDB 2, which follows)",
+    )
+    influx_url: str = Field(
+        default="", description="address of InfluxDB 2, without a token; https unless on this host"
+    )
+    influx_org: str = Field(default="", description="its organisation")
+    influx_bucket: str = Field(
+        default="",
+        pattern=r"^$|^[0-9A-Za-z][0-9A-Za-z_.\-]*$",
+        description="bucket of the minutes; those of hours and days are named after it, _hours and _days",
+    )
+    influx_token_file: str = Field(
+        default="",
+        description="file that holds a token for these buckets and nothing else, mode 0600",
+    )
 
     @model_validator(mode="after")
     def _relay(self) -> Self:
@@ -105,6 +122,10 @@ def load_settings(path: Path) -> Settings:
     changes: dict[str, str] = {"data_key_file": str(folder / settings.data_key_file)}
     if settings.smtp_password_file:
         changes["smtp_password_file"] = str(folder / settings.smtp_password_file)
+    if settings.influx_token_file:
+        token = folder / settings.influx_token_file
+        refusals.private_text(token, "InfluxDB's token")
+        changes["influx_token_file"] = str(token)
     if settings.database_password_file:
         file = folder / settings.database_password_file
         password = refusals.private_text(file, "the database's password")

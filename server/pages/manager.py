@@ -32,6 +32,7 @@ from server.pages.views import zones as zone_views
 from server.pages.words import Look
 from server.people.access import Ctx, Manager
 from server.people.logins import Signed
+from server.telemetry.choice import view_of
 
 router = APIRouter(prefix="/manager", include_in_schema=False, dependencies=[Depends(note_mark)])
 
@@ -102,7 +103,8 @@ def overview(request: Request, context: Ctx, person: Manager) -> Response:
             "manager/overview.html",
             "/manager",
             zones=[
-                zone_views.card(session, zone, now, language) for zone in zone_views.judged_zones(session)
+                zone_views.card(session, view_of(context), zone, now, language)
+                for zone in zone_views.judged_zones(session)
             ],
             banks=door_views.banks(session, language),
             alarms=[alarm_views.card(session, alarm, language) for alarm in alarms.open_alarms(session)],
@@ -129,12 +131,16 @@ def zone_page(
         if zone is None:
             raise NotFound("there is no such zone")
         site, timezone = zone_views.site_zone(session, device)
-        chart, sentence, table = zone_views.history(session, zone, now, period, timezone, language)
+        chart, sentence, table = zone_views.history(
+            session, view_of(context), zone, now, period, timezone, language
+        )
         labels = {
             "1h": translate(language, "1 heure"),
             "6h": translate(language, "6 heures"),
             "24h": translate(language, "24 heures"),
             "7d": translate(language, "7 jours"),
+            "30d": translate(language, "30 jours"),
+            "1y": translate(language, "1 an"),
         }
         return show(
             request,
@@ -142,7 +148,7 @@ def zone_page(
             person,
             "manager/zone.html",
             "",
-            zone=zone_views.card(session, zone, now, language, spark=False),
+            zone=zone_views.card(session, view_of(context), zone, now, language, spark=False),
             site=site.name,
             delays=translate(
                 language,
@@ -150,7 +156,7 @@ def zone_page(
                 delay=duration(zone.delay_s, language),
                 silence=duration(zone.silence_s, language),
             ),
-            probes=zone_views.probes(session, zone, language),
+            probes=zone_views.probes(session, view_of(context), zone, language),
             blocks=[
                 door_views.block_view(session, block, language)
                 for block in lockers_blocks.covering(session, device, key)
@@ -271,7 +277,10 @@ def hangar(request: Request, context: Ctx, person: Manager) -> Response:
             person,
             "manager/hangar.html",
             "/manager/hangar",
-            rooms=[zone_views.card(session, room, now, language) for room in lots.rooms(session)],
+            rooms=[
+                zone_views.card(session, view_of(context), room, now, language)
+                for room in lots.rooms(session)
+            ],
             lots=hangar_views.rows(session, language),
             products=hangar_views.products(session, language),
             tomorrow=(now.astimezone(_zone(session)) + timedelta(days=1)).date().isoformat(),

@@ -1,4 +1,4 @@
-"""What charts and reports read: a zone's periods in a window, from minutes or, when long, from hours."""
+"""What charts and reports read: a zone's periods in a window, by minutes; a long one by hours or days."""
 
 from collections.abc import Iterator
 
@@ -7,26 +7,26 @@ from sqlalchemy.orm import Session
 
 from server.lockers.models import Zone
 from server.telemetry import chain
-from server.telemetry.models import LedgerHead, LedgerRow, Reading, ReadingHour, TelemetryGap
-from server.telemetry.series import Gap, Point, Span, gaps, spans
+from server.telemetry.models import LedgerHead, LedgerRow, TelemetryGap
+from server.telemetry.series import Gap, Span, gaps, spans
+from server.telemetry.store import Step, TelemetryView
 
-LONGEST_BY_MINUTE_S = 3 * 86400
+LONGEST_BY_MINUTE_S = 3 * 86_400
+LONGEST_BY_HOUR_S = 45 * 86_400
 
 
-def window(session: Session, zone: Zone, since: int, until: int) -> tuple[list[Span], list[Gap]]:
-    """Spans and gaps of a zone between two Unix times; hours instead of minutes beyond three days."""
-    if until - since > LONGEST_BY_MINUTE_S:
-        hours = session.scalars(
-            select(ReadingHour)
-            .where(ReadingHour.zone_id == zone.id, ReadingHour.hour >= since, ReadingHour.hour < until)
-            .order_by(ReadingHour.hour)
-        )
-        points = [
-            Point(row.hour, 3600, row.probe, row.low, round(row.weighted / row.seconds), row.high, 1, 0)
-            for row in hours
-        ]
-    else:
-        points = minutes(session, zone, since, until)
+def step_for(length_s: int) -> Step:
+    """How a window of this length is drawn: a day by minutes, a week by hours, a year by days."""
+    if length_s <= LONGEST_BY_MINUTE_S:
+        return Step.MINUTE
+    return Step.HOUR if length_s <= LONGEST_BY_HOUR_S else Step.DAY
+
+
+def window(
+    session: Session, view: TelemetryView, zone: Zone, since: int, until: int
+) -> tuple[list[Span], list[Gap]]:
+    """Spans and gaps of a zone between two Unix times; hours beyond three days, days beyond six weeks."""
+    points = view.points(session, zone, step_for(until - since), since, until)
     rows = spans(points)
     known = [
         Gap(gap.start, gap.end, gap.cause)
@@ -40,27 +40,6 @@ def window(session: Session, zone: Zone, since: int, until: int) -> tuple[list[S
     ]
     known += [Gap(point.at, point.at + point.length, "probes") for point in points if point.samples == 0]
     return rows, gaps(rows, since, until, known)
-
-
-def minutes(session: Session, zone: Zone, since: int, until: int) -> list[Point]:
-    """Every probe's periods in the window, also those without a temperature."""
-    found = session.scalars(
-        select(Reading)
-        .where(Reading.zone_id == zone.id, Reading.at >= since, Reading.at < until)
-        .order_by(Reading.at, Reading.probe)
-    )
-    return [
-        Point(row.at, row.length_s, row.probe, row.low, row.mean, row.high, row.samples, row.health)
-        for row in found
-    ]
-
-
-def latest(session: Session, zone: Zone) -> list[Point]:
-    """The newest period of a zone, all its probes."""
-    newest = session.scalar(
-        select(Reading.at).where(Reading.zone_id == zone.id).order_by(Reading.at.desc()).limit(1)
-    )
-    return [] if newest is None else minutes(session, zone, newest, newest + 1)
 
 
 def verify(session: Session, controller_id: str) -> str:

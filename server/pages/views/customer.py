@@ -29,6 +29,7 @@ from server.payments.models import Payment
 from server.payments.provider import provider
 from server.people.access import order_link
 from server.telemetry import chartdata, series
+from server.telemetry.sqlview import SqlView
 
 CODE_SHOWN = (states.PAID, states.REGISTERED, states.READY)
 
@@ -274,7 +275,7 @@ def _zone_cold(
     session: Session, zone: Zone, since: datetime, until: datetime, language: str
 ) -> tuple[str, str]:
     start, end = int(since.timestamp()), int(until.timestamp())
-    rows, holes = chartdata.window(session, zone, start - 1, end)
+    rows, holes = chartdata.window(session, SqlView(), zone, start - 1, end)
     excursions = [
         one
         for one in coldchain.excursions(session, zone)

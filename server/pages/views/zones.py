@@ -18,9 +18,17 @@ from server.lockers.models import Compartment, Controller, Site, Zone
 from server.pages import chart, words
 from server.pages.words import Look
 from server.telemetry import chartdata, series
+from server.telemetry.store import TelemetryView
 
 SPARK_S = 3 * 3600
-TABS = (("1h", 3600), ("6h", 6 * 3600), ("24h", 86400), ("7d", 7 * 86400))
+TABS = (
+    ("1h", 3600),
+    ("6h", 6 * 3600),
+    ("24h", 86400),
+    ("7d", 7 * 86400),
+    ("30d", 30 * 86400),
+    ("1y", 365 * 86400),
+)
 DEFAULT_TAB = "6h"
 TABLE_ROWS = 120
 
@@ -102,7 +110,9 @@ def judged_zones(session: Session, controller_id: str | None = None) -> list[Zon
     return [zone for zone in session.scalars(query) if zone.probes]
 
 
-def card(session: Session, zone: Zone, now: datetime, language: str, *, spark: bool = True) -> ZoneCard:
+def card(
+    session: Session, view: TelemetryView, zone: Zone, now: datetime, language: str, *, spark: bool = True
+) -> ZoneCard:
     """A zone's card at `now`."""
     controller = session.get_one(Controller, zone.controller_id)
     stamp = int(now.timestamp())
@@ -120,7 +130,7 @@ def card(session: Session, zone: Zone, now: datetime, language: str, *, spark: b
         )
     drawn = Markup()
     if spark:
-        rows, _ = chartdata.window(session, zone, stamp - SPARK_S, stamp)
+        rows, _ = chartdata.window(session, view, zone, stamp - SPARK_S, stamp)
         drawn = chart.spark(rows, (stamp - SPARK_S, stamp), zone.high_centi)
     return ZoneCard(
         id=zone.id,
@@ -141,9 +151,9 @@ def card(session: Session, zone: Zone, now: datetime, language: str, *, spark: b
     )
 
 
-def probes(session: Session, zone: Zone, language: str) -> list[ProbeLine]:
+def probes(session: Session, view: TelemetryView, zone: Zone, language: str) -> list[ProbeLine]:
     """The newest period of each probe of a zone."""
-    newest = {point.probe: point for point in chartdata.latest(session, zone)}
+    newest = {point.probe: point for point in view.latest(session, zone)}
     lines = []
     for number in range(len(zone.probes)):
         point = newest.get(number)
@@ -187,13 +197,19 @@ def sentence(found: series.Summary, length: int, language: str) -> str:
 
 
 def history(
-    session: Session, zone: Zone, now: datetime, tab: str, timezone: ZoneInfo, language: str
+    session: Session,
+    view: TelemetryView,
+    zone: Zone,
+    now: datetime,
+    tab: str,
+    timezone: ZoneInfo,
+    language: str,
 ) -> tuple[Markup, str, list[TableRow]]:
     """Chart, sentence and table of a zone over the chosen period."""
     length = dict(TABS).get(tab, dict(TABS)[DEFAULT_TAB])
     until = int(now.timestamp())
     since = until - length
-    rows, holes = chartdata.window(session, zone, since, until)
+    rows, holes = chartdata.window(session, view, zone, since, until)
     low = zone.low_centi if zone.low_centi > NO_LOWER_LIMIT else None
     text = sentence(series.summary(rows, holes, low, zone.high_centi), length, language)
     say = {

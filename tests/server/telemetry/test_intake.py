@@ -10,6 +10,8 @@ from firmware.contract import records
 from server.lockers.models import Zone
 from server.telemetry import chartdata, rebuilding
 from server.telemetry.models import LedgerRow, Reading, ReadingDay, ReadingHour, TelemetryGap
+from server.telemetry.sqlview import SqlView
+from server.telemetry.store import Step
 from tests.server.pages.stage import Stage
 
 
@@ -37,8 +39,8 @@ def test_a_silent_probe_is_kept_but_is_no_temperature(stage: Stage) -> None:
     zone = chilled(stage)
     now = int(stage.clock.now().timestamp())
     with stage.context.store.read() as session:
-        rows, _ = chartdata.window(session, zone, now - 300, now)
-        kept = chartdata.minutes(session, zone, now - 300, now)
+        rows, _ = chartdata.window(session, SqlView(), zone, now - 300, now)
+        kept = SqlView().points(session, zone, Step.MINUTE, now - 300, now)
     assert [row.mean for row in rows] == [210]
     assert [(point.probe, point.samples) for point in kept] == [(0, 0), (1, 60)]
 
@@ -55,7 +57,7 @@ def test_what_a_reboot_and_a_full_journal_swallowed_is_listed_with_its_cause(sta
     stage.hours(0.5)
     now = int(stage.clock.now().timestamp())
     with stage.context.store.read() as session:
-        _, holes = chartdata.window(session, zone, start, now)
+        _, holes = chartdata.window(session, SqlView(), zone, start, now)
     assert [(hole.start, hole.end, hole.cause) for hole in holes] == [(lost, back, "reboot")]
 
 
@@ -157,7 +159,10 @@ def test_long_periods_are_read_from_hours(stage: Stage) -> None:
     now = int(stage.clock.now().timestamp())
     week = int(timedelta(days=7).total_seconds())
     with stage.context.store.read() as session:
-        rows, _ = chartdata.window(session, zone, now - week, now)
-        exact, _ = chartdata.window(session, zone, now - 7200, now)
+        rows, _ = chartdata.window(session, SqlView(), zone, now - week, now)
+        exact, _ = chartdata.window(session, SqlView(), zone, now - 7200, now)
+        year, _ = chartdata.window(session, SqlView(), zone, now - 52 * week, now)
     assert {row.length for row in rows} == {3600}
+    assert {row.length for row in year} == {86_400}
     assert max(row.high for row in rows) == max(row.high for row in exact)
+    assert max(row.high for row in year) == max(row.high for row in exact)
