@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 
 from hardware.board import Board, Coils, Module, Pin
+from hardware.drawing.field import facts
+from hardware.orders import load_orders, price_words, total
 from hardware.power import budgets
 
 
@@ -12,6 +14,7 @@ def render(board: Board, module: Module) -> str:
         f"# {board.title} (`{board.name}`, revision {board.revision})",
         f"<!-- Generated from hardware/boards/{board.name}.toml by `python -m hardware`; edit the board. -->",
         board.summary,
+        "## Drawings\n\n" + _drawings(board),
         "## Before you wire\n\n" + "\n".join(f"* {note}" for note in board.notes),
         "## Processor pins\n\n" + _pins(board, module),
         "Free pins: "
@@ -25,8 +28,35 @@ def render(board: Board, module: Module) -> str:
     if board.coils is not None:
         sections.append("## Coils\n\n" + _coils(board.coils))
     sections.append("## Power budget\n\n" + _power(board))
-    sections.append("## Bill of materials\n\n" + _table(("qty", "part", "where", "why"), bill(board)))
+    sections.append("## Cables\n\n" + _cables(board))
+    sections.append("## Bill of materials\n\n" + _bill(board))
     return "\n\n".join(sections) + "\n"
+
+
+def _drawings(board: Board) -> str:
+    names = [("board", "parts and nets"), ("site", "wiring on site")]
+    names += [("coils", "the coils' rail")] if board.coils is not None else []
+    return "\n\n".join(f"![{board.title}: {what}]({board.name}-{name}.svg)" for name, what in names)
+
+
+def _cables(board: Board) -> str:
+    """Length, copper and loss of each; nothing else is needed to buy and to cut it."""
+    rows = [(cable.source, cable.device, facts(cable), cable.why) for cable in board.cables]
+    return _table(("from", "to", "length, copper, current, loss", "how"), rows)
+
+
+def _bill(board: Board) -> str:
+    orders, lines = load_orders(), bill(board)
+    rows = []
+    for qty, part, where, why in lines:
+        order = orders.get(part)
+        code = f"{order.maker} {order.code}" if order is not None else ""
+        rows.append(
+            (qty, part, code, order.instead if order is not None else "", where, why, price_words(order))
+        )
+    head = ("qty", "part", "order", "instead", "where", "why", "price")
+    sum_up = total([(int(qty), part) for qty, part, _, _ in lines], orders)
+    return _table(head, rows) + "\n\n" + sum_up.words()
 
 
 def bill(board: Board) -> list[tuple[str, str, str, str]]:
