@@ -6,6 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from hardware.layout import load_layout
+from installation.boards import image as images
 from installation.boards import program
 from installation.boards.faults import BoardError, WrongImage
 from installation.boards.flashing import flash
@@ -54,6 +56,7 @@ def _flash(options: argparse.Namespace) -> None:
         sha256 = options.sha256 or options.sha256_file.read_text(encoding="utf-8").split()[0]
     except (OSError, UnicodeDecodeError, IndexError) as error:
         raise WrongImage(f"the image or its SHA-256 can't be read: {error}") from None
+    images.check(image, sha256, load_layout())  # before the board is disturbed
     with EsptoolLoader(options.port) as loader:
         flash(loader, image, sha256, _say, keep=options.keep, replace=options.replace)
 

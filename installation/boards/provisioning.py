@@ -185,8 +185,8 @@ def provision(
     say(f"board: {board.title}, revision {facts.revision}, chip {facts.chip_id}, MicroPython {version}")
     sha256 = hashlib.sha256(person.content).hexdigest()
     before = facts.identity
-    if before is not None and before["device"] != person.device:
-        say(f"it was {before['device']} of {before['site']}: erasing what that one kept")
+    if before is not None and replace:
+        say(f"it was {before['device']} of {before['site']}: erasing what it kept")
         repl.run("wipe", {})
     _place(repl, root, files, say)
     if repl.run("become", {"root": root, "identity": person.content}).split() != [sha256, sha256]:

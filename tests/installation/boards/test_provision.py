@@ -196,6 +196,14 @@ def test_replaced_it_forgets_who_it_was(tmp_path: Path, secrets_file: Path, file
         assert json.loads(person(secrets_file).content)["key"].encode() not in content
         assert json.loads(person(secrets_file, "small").content)["key"].encode() in content
 
+        with visit.board.flash_file.open("r+b") as flash:
+            flash.seek(64 * 4096)
+            flash.write(b"a record of commissioning")
+        await visit.provision(person(secrets_file, "small"), files)
+        assert b"a record of commissioning" in visit.board.flash_file.read_bytes()
+        await visit.provision(person(secrets_file, "small"), files, replace=True)
+        assert b"a record of commissioning" not in visit.board.flash_file.read_bytes()
+
     on_a_board(tmp_path, "wall", story)
 
 
