@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 from server.alarms import rules
 from server.alarms.models import Alarm
 from server.locales import translate
+from server.locales.formats import degrees, zone_name
 from server.lockers.models import Controller, Site, Zone
 
 VALUED = (rules.WARM, rules.COLD, rules.BREACH)
@@ -29,12 +30,6 @@ def title(language: str, alarm: Alarm, controller: Controller, zone: Zone | None
     return f"{what} – {place(language, alarm, controller, zone)}"
 
 
-def celsius(language: str, hundredths: int) -> str:
-    """A temperature in the words of a language: `6,3 °C`, `6.3 °C`."""
-    text = f"{hundredths / 100:.1f}".replace("-", "−")
-    return (text if language == "en" else text.replace(".", ",")) + "\u00a0°C"
-
-
 def mail_text(
     language: str,
     alarm: Alarm,
@@ -46,16 +41,21 @@ def mail_text(
     late: bool,
 ) -> str:
     """The body of a mail to a manager."""
-    local = alarm.opened_at.astimezone(ZoneInfo(site.timezone))
+    hangs = ZoneInfo(site.timezone)
+    local = alarm.opened_at.astimezone(hangs)
     lines = [
         translate(language, rules.RULES[alarm.kind].title),
         f"{site.name} – {place(language, alarm, controller, zone)}",
         translate(
-            language, "Depuis le %(day)s à %(time)s", day=f"{local:%d/%m/%Y}", time=f"{local:%H:%M:%S}"
+            language,
+            "Depuis le %(day)s à %(time)s (%(clock)s)",
+            day=f"{local:%d/%m/%Y}",
+            time=f"{local:%H:%M:%S}",
+            clock=zone_name(hangs, language),
         ),
     ]
     if alarm.value is not None and alarm.kind in VALUED:
-        measured = celsius(language, alarm.value)
+        measured = degrees(alarm.value, language)
         lines.append(translate(language, "Température mesurée : %(celsius)s", celsius=measured))
     if late:
         lines.append(translate(language, "Appris plus tard : le site était coupé du réseau."))

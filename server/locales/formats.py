@@ -3,6 +3,8 @@
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from babel.dates import get_timezone_location
+
 from server.locales import translate
 
 DEFAULT_ZONE = ZoneInfo("Europe/Paris")
@@ -49,6 +51,13 @@ def period(start: datetime, end: datetime, zone: ZoneInfo, language: str) -> str
         last=f"{last:%d/%m}",
         end=f"{last:%H:%M}",
     )
+
+
+def zone_name(zone: ZoneInfo, language: str) -> str:
+    """Whose clock a time is by: `heure de Paris`, `Paris time`; a page is read where the clock hangs, a mail
+    anywhere."""
+    place = get_timezone_location(zone, locale=language, return_city=True)
+    return place if place == "UTC" else translate(language, "heure de %(place)s", place=place)
 
 
 def duration(seconds: int, language: str) -> str:

@@ -1,5 +1,9 @@
-"""What customers are told by mail, in their language. A code leaves only here and on the customer's own
-page."""
+"""What customers are told by mail, in the language of their order, times by the clock of its site. A code
+leaves only here and on the customer's own page.
+"""
+
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
@@ -8,30 +12,78 @@ from server.foundation.context import Context
 from server.foundation.outbox import send_mail
 from server.grants import codes
 from server.grants.service import customer_credential
-from server.lockers.models import Controller
+from server.locales import translate
+from server.locales.formats import local, money, period, zone_name
+from server.lockers.models import Controller, Site
 from server.orders.models import Order
 from server.orders.repository import holdings
 from server.people.access import order_link
 from server.people.models import Platform
 
 
-def _platform(session: Session) -> Platform:
-    return session.get_one(Platform, 1)
+@dataclass(frozen=True, slots=True)
+class _Letter:
+    """An order's mails have these in common."""
+
+    session: Session
+    context: Context
+    order: Order
+    platform: Platform
+    bank: Controller
+    zone: ZoneInfo
+
+    def say(self, message: str, **values: object) -> str:
+        return translate(self.order.locale, message, **values)
+
+    def greeting(self) -> list[str]:
+        return [self.say("Bonjour %(name)s,", name=self.order.customer_name), ""]
+
+    def lines(self) -> list[str]:
+        """What was ordered, each behind its door once that is chosen."""
+        english = self.order.locale == "en"
+        out = []
+        for held in holdings(self.session, self.order.id):
+            name = held.product.name_en if english and held.product.name_en else held.product.name
+            door = self.say(", porte %(number)s", number=held.compartment.number) if held.compartment else ""
+            out.append(f"- {held.line.quantity} × {name}{door}")
+        return [*out, ""]
+
+    def clock(self) -> str:
+        return zone_name(self.zone, self.order.locale)
+
+    def window(self) -> str:
+        start, end = self.order.window_start, self.order.window_end
+        return f"{period(start, end, self.zone, self.order.locale)} ({self.clock()})"
+
+    def until(self) -> str:
+        return f"{local(self.order.window_end, self.zone)} ({self.clock()})"
+
+    def send(self, subject: str, lines: list[str], help_line: str) -> None:
+        """Puts it into the outbox, with the help number and the platform's name below."""
+        foot = ["", self.say(help_line, help=self.platform.help), self.platform.name, ""]
+        send_mail(
+            self.session,
+            self.context,
+            to=self.order.customer_email,
+            subject=self.say(subject, reference=self.order.reference),
+            text="\n".join([*self.greeting(), *lines, *foot]),
+            about=f"order:{self.order.id}",
+        )
 
 
-def _when(order: Order) -> str:
-    return f"{order.window_start:%d/%m %H:%M} – {order.window_end:%d/%m %H:%M} UTC"
+def _(message: str) -> str:
+    """Marks a text for the catalogue; it is translated when the order's language is known."""
+    return message
 
 
-def _lines(session: Session, order: Order) -> str:
-    english = order.locale == "en"
-    word = "door" if english else "porte"
-    out = []
-    for held in holdings(session, order.id):
-        name = held.product.name_en if english else held.product.name
-        door = f", {word} {held.compartment.number}" if held.compartment else ""
-        out.append(f"- {held.line.quantity} × {name}{door}")
-    return "\n".join(out)
+STUCK = _("Un souci ? %(help)s")
+QUESTION = _("Une question ? %(help)s")
+
+
+def _letter(session: Session, context: Context, order: Order) -> _Letter:
+    bank = session.get_one(Controller, order.controller_id)
+    zone = ZoneInfo(session.get_one(Site, bank.site_id).timezone)
+    return _Letter(session, context, order, session.get_one(Platform, 1), bank, zone)
 
 
 def registered(session: Session, context: Context, order: Order) -> None:
@@ -40,74 +92,53 @@ def registered(session: Session, context: Context, order: Order) -> None:
     if credential is None:
         return
     short, long = codes.shown(context, credential)
-    platform = _platform(session)
-    bank = session.get_one(Controller, order.controller_id)
-    link = order_link(context, order.id)
-    if order.locale == "en":
-        subject = f"Your order {order.reference}: your code"
-        text = (
-            f"Hello {order.customer_name},\n\nyour order is paid and being prepared. "
-            f"We write again when it is ready.\n\nYour code: {grouped(short)}\n"
-            f"Long code, if the keypad asks for it: {grouped(long)}\n\n"
-            f"{_lines(session, order)}\n\nWhere: {bank.name}\nWhen: {_when(order)}\n"
-            f"Your page: {link}\n\n"
-            f"Stuck? {platform.help}\n{platform.name}\n"
-        )
-    else:
-        subject = f"Votre commande {order.reference} : votre code"
-        text = (
-            f"Bonjour {order.customer_name},\n\nvotre commande est payée, elle est en préparation. Nous vous "
-            f"écrirons dès qu'elle sera prête.\n\nVotre code : {grouped(short)}\nCode long, si le clavier le "
-            f"demande : {grouped(long)}\n\n{_lines(session, order)}\n\n"
-            f"Où : {bank.name}\nQuand : {_when(order)}\n"
-            f"Votre page : {link}\n\nUn souci ? {platform.help}\n{platform.name}\n"
-        )
-    send_mail(
-        session, context, to=order.customer_email, subject=subject, text=text, about=f"order:{order.id}"
+    letter = _letter(session, context, order)
+    say = letter.say
+    letter.send(
+        _("Votre commande %(reference)s : votre code"),
+        [
+            say("votre commande est payée, elle est en préparation."),
+            say("Nous vous écrirons dès qu'elle sera prête."),
+            "",
+            say("Votre code : %(code)s", code=grouped(short)),
+            say("Code long, si le clavier le demande : %(code)s", code=grouped(long)),
+            "",
+            *letter.lines(),
+            say("Où : %(place)s", place=letter.bank.name),
+            say("Quand : %(time)s", time=letter.window()),
+            say("Votre page : %(link)s", link=order_link(context, order.id)),
+        ],
+        STUCK,
     )
 
 
 def ready(session: Session, context: Context, order: Order) -> None:
     """Every line is behind its door."""
-    platform = _platform(session)
-    bank = session.get_one(Controller, order.controller_id)
-    link = order_link(context, order.id)
-    if order.locale == "en":
-        subject = f"Your order {order.reference} is ready"
-        text = (
-            f"Hello {order.customer_name},\n\nyour order waits for you.\n\n{_lines(session, order)}\n\n"
-            f"Where: {bank.name}\nUntil: {_when(order)}\nYour code: {link}\n\nStuck? {platform.help}\n"
-            f"{platform.name}\n"
-        )
-    else:
-        subject = f"Votre commande {order.reference} est prête"
-        text = (
-            f"Bonjour {order.customer_name},\n\nvotre commande vous attend.\n\n{_lines(session, order)}\n\n"
-            f"Où : {bank.name}\nJusqu'à : {_when(order)}\nVotre code : {link}\n\nUn souci ? {platform.help}\n"
-            f"{platform.name}\n"
-        )
-    send_mail(
-        session, context, to=order.customer_email, subject=subject, text=text, about=f"order:{order.id}"
+    letter = _letter(session, context, order)
+    say = letter.say
+    letter.send(
+        _("Votre commande %(reference)s est prête"),
+        [
+            say("votre commande vous attend."),
+            "",
+            *letter.lines(),
+            say("Où : %(place)s", place=letter.bank.name),
+            say("Jusqu'au : %(time)s", time=letter.until()),
+            say("Votre code et vos portes : %(link)s", link=order_link(context, order.id)),
+        ],
+        STUCK,
     )
 
 
 def refunded(session: Session, context: Context, order: Order, amount_cents: int) -> None:
     """The money is on its way back."""
-    platform = _platform(session)
-    amount = f"{amount_cents // 100},{amount_cents % 100:02d} {order.currency}"
-    if order.locale == "en":
-        subject = f"Your order {order.reference}: refunded"
-        text = (
-            f"Hello {order.customer_name},\n\n{amount.replace(',', '.')} is on its way back to you. "
-            f"The code of this order opens nothing any more.\n\nQuestions? {platform.help}\n{platform.name}\n"
-        )
-    else:
-        subject = f"Votre commande {order.reference} : remboursée"
-        text = (
-            f"Bonjour {order.customer_name},\n\n{amount} vous sont rendus. "
-            f"Le code de cette commande n'ouvre plus rien.\n\n"
-            f"Une question ? {platform.help}\n{platform.name}\n"
-        )
-    send_mail(
-        session, context, to=order.customer_email, subject=subject, text=text, about=f"order:{order.id}"
+    letter = _letter(session, context, order)
+    amount = money(amount_cents, order.currency, order.locale)
+    letter.send(
+        _("Votre commande %(reference)s : remboursée"),
+        [
+            letter.say("%(amount)s vous sont rendus.", amount=amount),
+            letter.say("Le code de cette commande n'ouvre plus rien."),
+        ],
+        QUESTION,
     )

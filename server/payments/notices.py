@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 from server.foundation.context import Context
 from server.foundation.outbox import send_mail
 from server.locales import translate
+from server.locales.formats import money
 from server.orders.models import Order
 from server.payments.models import Payment
 from server.payments.provider import Event
@@ -22,8 +23,8 @@ def mismatch(session: Session, context: Context, order: Order, payment: Payment,
             person.locale,
             "Reçu : %(told)s. Demandé : %(asked)s.\n\nRien n'a été fait de cet argent, et la commande "
             "n'est pas payée. Rendez-le chez le prestataire de paiement, et prévenez la boutique.",
-            told=_sum(event.amount_cents, event.currency),
-            asked=_sum(payment.amount_cents, payment.currency),
+            told=money(event.amount_cents, event.currency, person.locale),
+            asked=money(payment.amount_cents, payment.currency, person.locale),
         )
         send_mail(
             session,
@@ -33,7 +34,3 @@ def mismatch(session: Session, context: Context, order: Order, payment: Payment,
             text=f"{text}\n\n{context.settings.base_url}/manager/orders\n",
             about=f"order:{order.id}",
         )
-
-
-def _sum(cents: int, currency: str) -> str:
-    return f"{cents // 100}.{cents % 100:02d} {currency}"

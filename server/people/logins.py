@@ -6,6 +6,7 @@ No password exists, so none can be guessed or left at its default. Links live 15
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
@@ -16,6 +17,7 @@ from server.foundation.database import changed
 from server.foundation.errors import Gone, NotFound
 from server.foundation.outbox import send_mail
 from server.foundation.vault import token_hash
+from server.locales import translate
 from server.people.models import LoginLink, Person, Platform, WebSession
 
 LINK_LIFE = timedelta(minutes=15)
@@ -82,15 +84,19 @@ def mail_link(session: Session, context: Context, email: str) -> None:
     link = make_link(session, context, email)
     platform = session.get(Platform, 1)
     name = platform.name if platform else "Loquet"
-    if person.locale == "en":
-        subject = f"Your login to {name}"
-        text = f"Hello {person.name},\n\nopen this link within 15 minutes, it works once:\n{link}\n\n{name}\n"
-    else:
-        subject = f"Votre connexion à {name}"
-        text = (
-            f"Bonjour {person.name},\n\nouvrez ce lien dans les 15 minutes, il ne sert qu'une fois :\n"
-            f"{link}\n\n{name}\n"
-        )
+    say = partial(translate, person.locale)
+    subject = say("Votre connexion à %(name)s", name=name)
+    text = "\n".join(
+        [
+            say("Bonjour %(name)s,", name=person.name),
+            "",
+            say("ouvrez ce lien dans les 15 minutes, il ne sert qu'une fois :"),
+            link,
+            "",
+            name,
+            "",
+        ]
+    )
     send_mail(session, context, to=person.email, subject=subject, text=text, about=f"person:{person.id}")
 
 

@@ -1,12 +1,14 @@
 """Mails through a real SMTP server: sent once when it takes them, kept while it does not, in the customer's
 language."""
 
+import smtplib
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from email import message_from_bytes
 from email.header import decode_header, make_header
 from email.message import Message
+from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -17,7 +19,7 @@ from server.foundation import outbox
 from server.foundation.audit import AuditEntry
 from server.foundation.context import Context
 from server.foundation.outbox import OutboxMail
-from tests.server.bench import Bench
+from tests.server.bench import Bench, make_context
 
 
 class Mailbox:
@@ -63,9 +65,15 @@ def text_of(mail: Message) -> str:
     return payload.decode()
 
 
-@pytest.mark.parametrize(("locale", "word"), [("fr", "Votre code : "), ("en", "Your code: ")])
+@pytest.mark.parametrize(
+    ("locale", "word", "when"),
+    [
+        ("fr", "Votre code : ", "Quand : le 05/10 de 10:00 à 16:00 (heure de Paris)"),
+        ("en", "Your code: ", "When: 05/10, 10:00 to 16:00 (Paris time)"),
+    ],
+)
 def test_the_customers_mail_has_code_long_code_and_link(
-    bench: Bench, mailbox: tuple[Mailbox, str], locale: str, word: str
+    bench: Bench, mailbox: tuple[Mailbox, str], locale: str, word: str, when: str
 ) -> None:
     box, address = mailbox
     context = with_smtp(bench, address)
@@ -81,6 +89,7 @@ def test_the_customers_mail_has_code_long_code_and_link(
     assert word + f"{short[:4]} {short[4:]}" in text
     assert f"{long[:4]} {long[4:8]} {long[8:]}" in text
     assert f"/o/{order['id']}/" in text
+    assert when in text  # 08:00 UTC, by the clock of the site
     with context.store.read() as session:
         row = session.scalars(select(OutboxMail)).one()
         assert row.sealed is None
@@ -151,3 +160,27 @@ def test_a_relay_that_is_away_spends_no_try(bench: Bench) -> None:
         bench.clock.advance(hours=1)
     with bench.context.store.read() as session:
         assert session.scalars(select(OutboxMail)).one().attempts == 0
+
+
+def test_a_slow_relay_gets_no_mail_from_two_servers(bench: Bench, mailbox: tuple[Mailbox, str]) -> None:
+    """Each mail takes as long as two thirds of a claim: the second one's claim would be over before its turn."""
+    box, address = mailbox
+    context = with_smtp(bench, address)
+    with context.store.write() as session:
+        for name in "abc":
+            outbox.send_mail(
+                session, context, to=f"{name}@example.org", subject=name, text="t", about="order:x"
+            )
+    other = replace(make_context(bench.folder, bench.clock), settings=context.settings)
+    sound = smtplib.SMTP.send_message
+
+    def slowly(relay: smtplib.SMTP, *words: Any, **more: Any) -> Any:
+        bench.clock.advance(seconds=40)
+        assert outbox.deliver_due(other) == 0, "all of them are ours"
+        return sound(relay, *words, **more)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(smtplib.SMTP, "send_message", slowly)
+        assert outbox.deliver_due(context) == 3
+    assert sorted(str(mail["To"]) for mail in box.mails) == [f"{name}@example.org" for name in "abc"]
+    other.store.close()

@@ -1,11 +1,12 @@
 """English is complete, and nothing is formatted for the wrong reader."""
 
 import re
+from zoneinfo import ZoneInfo
 
 from server.locales import DOMAIN_FOLDER, choose, translate
 from server.locales.catalogue import read, texts, updated
 from server.locales.formats import degrees as celsius
-from server.locales.formats import duration, limits, money
+from server.locales.formats import duration, limits, money, zone_name
 
 PLACEHOLDER = re.compile(r"%\((\w+)\)s|\{(\w+)\}")
 
@@ -44,3 +45,10 @@ def test_language_is_chosen_in_order() -> None:
     assert choose("xx", None, "de;q=1, en-US;q=0.5") == "en"
     assert choose(None, None, None) == "fr"
     assert translate("en", "Payer %(amount)s", amount="€3.00") == "Pay €3.00"
+
+
+def test_a_time_in_a_mail_names_its_clock() -> None:
+    assert zone_name(ZoneInfo("Europe/Paris"), "fr") == "heure de Paris"
+    assert zone_name(ZoneInfo("Europe/Paris"), "en") == "Paris time"
+    assert zone_name(ZoneInfo("Indian/Reunion"), "fr") == "heure de La Réunion"
+    assert zone_name(ZoneInfo("UTC"), "fr") == "UTC"
