@@ -1,5 +1,5 @@
-"""What to order: maker, code and alternatives of the parts that the boards name, with prices where one was seen
-at a named place on a named day.
+"""What to order: maker, code and alternatives of the parts that the boards name, with prices where one was
+seen at a named place on a named day.
 """
 
 from dataclasses import dataclass

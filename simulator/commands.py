@@ -5,7 +5,8 @@ import asyncio
 import sys
 from pathlib import Path
 
-from simulator.day import verb as day
+from simulator.commission import verb as commission
+from simulator.day import verb as days
 from simulator.orchestrator.demo import demo, say
 from simulator.orchestrator.processes import ProcessError
 from simulator.orchestrator.runfolder import RunError
@@ -78,7 +79,8 @@ def _arguments(words: list[str]) -> argparse.Namespace:
     planted.add_argument("--all", action="store_true", help="every sabotage")
     planted.add_argument("--jobs", type=int, default=2, help="demos at a time")
     planted.add_argument("--root", type=Path, default=PRIVATE / "sabotage", help="folder for the runs' files")
-    day.add_to(verbs)
+    days.add_to(verbs)
+    commission.add_to(verbs)
     verbs.add_parser("steps", help="list the story's steps and the sabotages")
     return parser.parse_args(words)
 
@@ -107,8 +109,10 @@ def main(words: list[str]) -> int:
     try:
         if arguments.verb == "sabotage":
             return _sabotage(arguments)
-        if arguments.verb == "day":
-            return day.run(arguments)
+        if arguments.verb == "simulate":
+            return days.run(arguments)
+        if arguments.verb == "commission":
+            return commission.run(arguments)
         return asyncio.run(demo(arguments))
     except (RunError, ProcessError, SabotageError) as error:
         print(f"loquet: {error}", file=sys.stderr)

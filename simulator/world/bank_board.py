@@ -56,6 +56,11 @@ class BankBoard(Board):
         self._lit: set[int] = set()
         self._signals: dict[str, bool] = {}
         self._at: dict[tuple[int, int], int] = {(d.board, d.channel): d.number for d in plan.doors}
+        """Door on a lock board's channel: where the lock's cable leads."""
+        self._contact_at = dict(self._at)
+        """The same of the contact's cable."""
+        self.inverted: set[int] = set()
+        """Lock boards whose feedback switches close when a door opens."""
         self.readers[self.pin("TAMPER")] = lambda: self.box_open
         self.scans = 0
         """Scans of the keypad that the program has begun: looks at the first column with every row low."""
@@ -110,10 +115,19 @@ class BankBoard(Board):
 
     def _feedback(self, index: int) -> Callable[[int], bool]:
         def is_open(channel: int) -> bool:
-            number = self._at.get((index, channel))
-            return number is not None and self.doors[number].contact(self.moment())
+            number = self._contact_at.get((index, channel))
+            if number is None:
+                return False
+            return self.doors[number].contact(self.moment()) != (index in self.inverted)
 
         return is_open
+
+    def swap_cables(self, one: int, other: int, *, locks: bool = True, contacts: bool = True) -> None:
+        """Two doors' cables are plugged into each other's places on RS-485 lock boards."""
+        for wanted, places in ((locks, self._at), (contacts, self._contact_at)):
+            if wanted:
+                first, second = (next(at for at, door in places.items() if door == n) for n in (one, other))
+                places[first], places[second] = other, one
 
     def _contacts_of(self, index: int) -> Callable[[], int]:
         """Port B of the on-board lock driver: 1 = open; port A is driven by the chip itself."""

@@ -36,6 +36,8 @@ class LockBoard:
     is_open: Callable[[int], bool]
     dead: bool = False
     """Its supply has failed: it neither answers nor opens."""
+    pulse_s: float = PULSE_S
+    """As its jumper sets it."""
     _until: dict[int, float] = field(default_factory=dict)
     _since: dict[int, float] = field(default_factory=dict)
 
@@ -49,7 +51,7 @@ class LockBoard:
         if kind == 0x8A and argument == 0x11:
             for channel in [lock] if lock else range(1, self.locks + 1):
                 self._since[channel] = now
-                self._until[channel] = now + PULSE_S
+                self._until[channel] = now + self.pulse_s
             return frame(0x8A, self.address, lock, self._state(lock or 1))
         if kind == 0x80 and argument == 0x33:
             if lock:
