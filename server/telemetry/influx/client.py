@@ -37,6 +37,10 @@ _SHARD_S = {Step.MINUTE: 7 * 86_400, Step.HOUR: 30 * 86_400, Step.DAY: 366 * 86_
 _PLAIN = Dialect(header=True, delimiter=",", comment_prefix="#", annotations=[], date_time_format="RFC3339")
 
 
+_NO_ROOM = ("no space left on device", "disk quota exceeded", "file too large")
+"""What the system said to InfluxDB (ENOSPC, EDQUOT, EFBIG), which answers with status 500 then."""
+
+
 class TroubleError(Exception):
     """InfluxDB did not do what was asked; `state` is its kind, the text holds neither address nor token."""
 
@@ -48,7 +52,8 @@ class TroubleError(Exception):
 def _trouble(error: Exception) -> TroubleError:
     if isinstance(error, ApiException):
         return _answered(error)
-    if isinstance(error, http.TimeoutError):
+    # That nobody listens is among its time-outs too, for reasons of its own past.
+    if isinstance(error, http.TimeoutError) and not isinstance(error, http.NewConnectionError):
         return TroubleError(State.SLOW, "no answer in time")
     return TroubleError(State.UNREACHABLE, type(error).__name__)
 
@@ -65,7 +70,7 @@ def _answered(error: ApiException) -> TroubleError:
         return TroubleError(State.REFUSED, f"status {status}")
     if status == 404:
         return TroubleError(State.MISSING, said)
-    if status in (413, 507) or "no space left" in body or "disk quota" in body:
+    if status in (413, 507) or any(word in body for word in _NO_ROOM):
         return TroubleError(State.FULL, said)
     if status in (408, 429, 503, 504):
         return TroubleError(State.SLOW, said)
