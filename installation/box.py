@@ -191,7 +191,9 @@ def _gateway(settings: Settings) -> Iterator[Check]:
     names = list(lanes) if isinstance(lanes, dict) else []
     waiting = sum(_number(lanes, name, "n") for name in names)
     oldest = max((_number(lanes, name, "age") for name in names), default=0)
-    said = f"{waiting} records wait, the oldest for {timedelta(seconds=oldest)}"
+    said = (
+        f"{waiting} records wait, the oldest for {timedelta(seconds=oldest)}" if waiting else "nothing waits"
+    )
     if oldest > _QUEUE_S:
         yield _warn(
             "queue", "Queue", said, "They go when the server can be reached; nothing is lost meanwhile."

@@ -91,8 +91,8 @@ def _network(address: str) -> str:
 def _steps(wishes: Wishes, handover: Handover | None) -> list[str]:
     program = f"{wishes.program}/loquet"
     carry = [
-        f"on the server: {program} server handover {wishes.site} --out /root/{wishes.site}.json; carry"
-        f" it here by a safe way and run this again with --handover /root/{wishes.site}.json"
+        f"on the server: {program} server handover {wishes.site} --out /run/{wishes.site}.json; carry"
+        f" it here by a safe way and run this again with --handover /run/{wishes.site}.json"
     ]
     return [
         *(carry if handover is None else []),

@@ -26,7 +26,7 @@ from server.healthcheck import OK, checks
 from server.healthcheck.database import broken_chains
 from tests.server.bench import Bench, MovedClock, make_context
 from tests.server.conftest import Templates, set_up
-from tests.server.databases import SQLITE, Databases
+from tests.server.databases import SQLITE, Databases, url_of
 
 
 @pytest.fixture
@@ -82,6 +82,7 @@ def known(bench: Bench) -> set[tuple[int, int, int]]:
         return {(lane, boot, seq) for lane, boot, seq in rows}
 
 
+@pytest.mark.fault("F62")
 def test_what_gateways_still_keep_comes_back_after_a_restore(bench: Bench, tmp_path: Path) -> None:
     busy(bench)
     kept = known(bench)
@@ -112,6 +113,7 @@ def test_what_gateways_still_keep_comes_back_after_a_restore(bench: Bench, tmp_p
     again.close()
 
 
+@pytest.mark.fault("S13")
 def test_a_backup_is_verified_noted_and_old_ones_go(alone: Bench, tmp_path: Path) -> None:
     busy(alone)
     said = list(back_up(sources_of(alone), tmp_path, 0, alone.clock))
@@ -243,6 +245,37 @@ def test_all_rows_pour_from_one_kind_of_database_to_the_other_and_back(
     databases.remove(back)
 
 
+def test_a_backup_goes_into_an_empty_database_of_either_kind_and_the_server_works_on_it(
+    alone: Bench, databases: Databases, tmp_path: Path
+) -> None:
+    busy(alone)
+    file = made(alone, tmp_path, with_secrets=True)
+    folder = databases.fresh(tmp_path / "elsewhere")
+    settings = alone.context.settings.model_copy(
+        update={
+            "database_url": url_of(folder),
+            "data_key_file": str(folder / "data.key"),
+            "listen": "127.0.0.1:1",
+        }
+    )
+    sources = Sources(settings, folder / "server.toml", folder / "site.toml", folder / "secrets.json", False)
+    said = list(restore(file, sources, force=False))
+    assert any("new epoch" in line for line in said)
+    moved = Bench(folder, alone.secrets)
+    object.__setattr__(moved.context, "clock", alone.clock)
+    assert known(moved) == known(alone)
+    moved.device, moved.clock, moved._seq, moved._count = alone.device, alone.clock, alone._seq, 10
+    moved.sent = alone.sent
+    busy(moved)
+    moved.context.store.close()
+    with pytest.raises(InstallationError, match="with --force it is moved aside"):
+        list(restore(file, sources, force=False))
+    said = list(restore(file, sources, force=True))
+    assert any("what was there is now" in line for line in said)
+    moved.close()
+    databases.remove(folder)
+
+
 def test_an_old_database_is_backed_up_rehearsed_and_brought_up_to_date(bench: Bench, tmp_path: Path) -> None:
     busy(bench)
     before = known(bench)
@@ -257,6 +290,7 @@ def test_an_old_database_is_backed_up_rehearsed_and_brought_up_to_date(bench: Be
     assert "nothing to migrate" in next(iter(upgrade(sources_of(bench), tmp_path, 3)))
 
 
+@pytest.mark.fault("F64")
 def test_a_migration_that_fails_half_way_leaves_what_the_old_program_runs_on(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
