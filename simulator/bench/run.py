@@ -48,7 +48,9 @@ async def _line(
             break
         # A line must not take the others with it: it is named, with where it broke, and the run goes on.
         except Exception as error:  # noqa: BLE001
-            outcome.failure = f"run {number + 1}: {type(error).__name__}: {str(error)[:600] or 'no word'}"
+            outcome.failure = (
+                f"run {number + 1}: {type(error).__name__}: {' '.join(str(error).split())[:600] or 'no word'}"
+            )
             say("".join(traceback.format_exception(error, limit=-4)))
             break
         finally:

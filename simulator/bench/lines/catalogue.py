@@ -1,6 +1,6 @@
 """The lines of the table in their order."""
 
 from simulator.bench.line import Line
-from simulator.bench.lines import heap, intake, reservations
+from simulator.bench.lines import heap, intake, kills, latency, reservations, wall
 
-LINES: tuple[Line, ...] = (intake.LINE, reservations.LINE, heap.LINE)
+LINES: tuple[Line, ...] = (intake.LINE, latency.LINE, kills.LINE, reservations.LINE, heap.LINE, wall.LINE)

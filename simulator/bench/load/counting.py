@@ -2,7 +2,7 @@
 
 `python -m simulator.bench.load.counting PORT LEDGER`: it answers as the contract says (numbers known are
 ignored, a hole is a 409) and writes each batch's arrival into the ledger, one line of JSON:
-`[monotonic s, lane, [[device, lane, number], …], gaps]`.
+`[monotonic s, lane, [[device, lane, number, boot], …], gaps]`.
 """
 
 import gzip
@@ -39,7 +39,7 @@ class Counting:
             if fresh:
                 self._last[key] = fresh[-1]["seq"]
                 seen = [
-                    [item["device"], item["record"]["l"], item["record"]["n"]]
+                    [item["device"], item["record"]["l"], item["record"]["n"], item["record"]["b"]]
                     for item in fresh
                     if item["device"] != "gw" and item["record"].get("k") != "gap"
                 ]

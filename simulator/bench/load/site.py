@@ -182,13 +182,18 @@ class Site:
         """Play orders to their end."""
         return await finished(*await self.start_crowd(**how), within_s=within_s)
 
-    def arrived(self) -> list[tuple[float, str, list[tuple[str, int, int]], int]]:
-        """The counting server's ledger: when, gateway's lane, (device, lane, number) of each record, gaps."""
+    def arrived(self, boot: int = 1) -> list[tuple[float, str, list[tuple[str, int, int]], int]]:
+        """The counting server's ledger: when, gateway's lane, (device, lane, number) of each record of a boot
+        (a crowd's, unless its orders say otherwise, is 1), gaps.
+        """
         if not self.arrivals.exists():
             return []
         text = self.arrivals.read_text()
         rows = [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
-        return [(at, lane, [tuple(each) for each in seen], gaps) for at, lane, seen, gaps in rows]
+        return [
+            (at, lane, [(device, of, number) for device, of, number, made in seen if made == boot], gaps)
+            for at, lane, seen, gaps in rows
+        ]
 
 
 async def finished(child: Child, result: Path, within_s: float) -> Result:

@@ -31,6 +31,8 @@ SITE = "bench"
 WALL = "wall-1"
 GRANTS = 60
 DAY_S = 86_400
+HANDS_S = 0.3
+"""How long somebody is at an open compartment."""
 
 
 def random_code() -> str:
@@ -93,7 +95,7 @@ class WallStand:
         await asyncio.wait_for(listening.wait(), 20)
         site = write_private(self.folder / "site.toml", sitefiles.full_wall(SITE, WALL, self.period_s))
         self.world = await self._stack.enter_async_context(World(site, seed=1))
-        self._fleet = await self._stack.enter_async_context(
+        self.fleet = await self._stack.enter_async_context(
             Fleet(
                 self.world,
                 self.folder / "controllers",
@@ -127,7 +129,7 @@ class WallStand:
     async def switch_on(self, within_s: float = 40.0) -> None:
         """A controller fresh from the factory, switched on; returns when it is connected."""
         paper = identity(SITE, WALL, "locker-bank", self._ports[0], self.psk.hex(), self.key.hex())
-        self.controller = await self._fleet.add(WALL, paper)
+        self.controller = await self.fleet.add(WALL, paper)
         self.controller.power(True)
         await self.until(lambda: self.hellos > 0, "the controller connects", within_s)
 
@@ -182,8 +184,7 @@ class WallStand:
         deadline = time.monotonic() + within_s
         while not holds():
             if time.monotonic() > deadline:
-                console = self.controller.console()[-400:] if hasattr(self, "controller") else ""
-                raise TimeoutError(f"waited {within_s:.0f} s in vain: {what}; console: {console}")
+                raise TimeoutError(f"waited {within_s:.0f} s in vain: {what}; display: {self.shown!r}")
             self._changed.clear()
             try:
                 await asyncio.wait_for(self._changed.wait(), 0.02)
@@ -254,3 +255,28 @@ class WallStand:
         for body in grants.pieces(1, 0, [], packed):
             self._send(body)
         await self.until(lambda: self._applied("grants", 1), "the grants are applied")
+
+    async def opens(self, number: int) -> int:
+        """Type a credential's code until its door has been opened, shut it; the door's number."""
+        door, code = self.codes[number]
+        mark = len(self.world.log)
+        await self.until(lambda: "votre code" in self.shown, "the keypad asks for a code", 40)
+        await self.wall.type(code)
+        await self.until(
+            lambda: any(event.door == door for event in self.world.log.of(WALL, "coil_on", since=mark)),
+            f"the coil of door {door} starts",
+        )
+        await self.until(lambda: self.wall.door_is_open(door), f"door {door} opens")
+        # As hands do: the firmware looks at a contact several times before it believes it.
+        await self.until(
+            lambda: f"porte {door} ouverte" in self.shown, f"the display says that {door} is open"
+        )
+        await asyncio.sleep(HANDS_S)
+        self.wall.push(door)
+        await self.until(lambda: not self.wall.door_is_open(door), f"door {door} shuts")
+        return door
+
+    @property
+    def shown(self) -> str:
+        """The display as one text, in lower case."""
+        return " ".join(" ".join(line.split()) for line in self.wall.display()).lower()
