@@ -35,6 +35,7 @@ OLDEST_BROKER = (2, 0, 11)
 _FRESH_S = 180
 """The gateway writes its health every minute."""
 _QUEUE_S = 600
+_CERTIFICATE = timedelta(days=21)
 _LITTLE_MB, _LOW_MB = 100, 1_000
 """Below the first the gateway takes no more records."""
 _STEP_S = 2.0
@@ -200,6 +201,13 @@ def _gateway(settings: Settings) -> Iterator[Check]:
         )
     else:
         yield _ok("queue", "Queue", said)
+    if "cert" in document:
+        left = timedelta(seconds=_number(document, "cert") - int(time.time()))
+        if left < _CERTIFICATE:
+            advice = "Renew it on the server: without it nothing goes up or down."
+            yield _warn("certificate", "Server's certificate", f"good for {left.days} days more", advice)
+        else:
+            yield _ok("certificate", "Server's certificate", f"good for {left.days} days more")
     if _number(document, "unwritten"):
         yield _bad(
             "store",

@@ -14,6 +14,8 @@ QUIET = timedelta(minutes=2)
 """A gateway's question for news waits 55 s at most."""
 _QUEUE_AGE_S = 600
 _LOW_MB = 500
+_CERTIFICATE = timedelta(days=21)
+"""Whoever renews by itself (certbot, Caddy) does so 30 days before the end."""
 _PUT_ASIDE = timedelta(days=1)
 
 
@@ -65,6 +67,16 @@ def _gateway(gateway: Gateway, now: datetime) -> Check:
             _("Vérifiez son NTP : elle ne donne pas l'heure aux contrôleurs."),
             values,
         )
+    if "cert" in document:
+        left = timedelta(seconds=_number(document, "cert") - int(now.timestamp()))
+        values["left"] = left
+        if left < _CERTIFICATE:
+            said = _("entendue il y a %(age)s ; le certificat de ce serveur expire dans %(left)s")
+            advice = _("Renouvelez-le : sans lui, aucune passerelle ne parle plus à ce serveur.")
+            if left <= timedelta():
+                gone = _("entendue il y a %(age)s ; le certificat de ce serveur a expiré")
+                return Check(name, title, BAD, gone, advice, values)
+            return Check(name, title, BAD if left < timedelta(days=3) else WARN, said, advice, values)
     return Check(name, title, OK, _("entendue il y a %(age)s, rien n'attend"), "", values)
 
 

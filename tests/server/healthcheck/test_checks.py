@@ -3,14 +3,16 @@
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from sqlalchemy import update
 
 from server.foundation import outbox
 from server.foundation.audit import record
 from server.gateways.models import Gateway
-from server.healthcheck import BAD, OK, WARN, Check, checks
+from server.healthcheck import BAD, OK, WARN, Check, checks, views
 from server.healthcheck.host import STANDS
-from tests.server.bench import Bench
+from server.telemetry.store import State, ViewStatus
+from tests.server.bench import START, Bench
 
 
 def listed(bench: Bench, *, thorough: bool = False) -> dict[str, Check]:
@@ -48,6 +50,9 @@ def test_a_gateways_own_troubles_are_read_from_its_document_whatever_shape_that_
         ({"lanes": {"events": {"n": 9, "age": 5000}}}, WARN),
         ({"free_mb": 20}, WARN),
         ({"clock": {"q": 0}}, WARN),
+        ({"cert": int(bench.clock.now().timestamp()) + 9 * 86400}, WARN),
+        ({"cert": int(bench.clock.now().timestamp()) - 60}, BAD),
+        ({"cert": int(bench.clock.now().timestamp()) + 80 * 86400}, OK),
         ({"lanes": ["?"], "clock": 7, "free_mb": "much"}, WARN),
         ({"lanes": {"events": 3}, "clock": {"q": 3}, "free_mb": 9000}, OK),
     ):
@@ -106,3 +111,18 @@ def test_a_database_without_its_tables_is_one_line_and_the_rest_is_not_asked(tmp
     assert "upgrade" in found["database"].advice_in("en")
     assert "outbox" not in found
     context.store.close()
+
+
+@pytest.mark.parametrize("state", list(State))
+def test_every_state_of_a_view_is_told_and_troubles_that_last_turn_bad(state: State) -> None:
+    begun = ViewStatus("influx", state, 7, "refused", START)
+    early, late = (views.telemetry(begun, START + timedelta(minutes=each)) for each in (5, 90))
+    if state in (State.LEVEL, State.BEHIND):
+        assert (early.state, late.state) == (OK, OK)
+    elif state is State.REBUILDING:
+        assert (early.state, late.state) == (WARN, WARN)
+    else:
+        assert (early.state, late.state) == (WARN, BAD)
+        assert early.advice
+    for language in ("fr", "en"):
+        assert "%(" not in early.said_in(language) + early.advice_in(language)
