@@ -97,6 +97,20 @@ def release(context: Ctx, person: Manager, block_id: RowName, reason: Reason = "
     )
 
 
+@router.post("/controllers/{device}/revoke")
+def revoke(
+    context: Ctx, person: Manager, device: Device, reason: Reason = "", confirm: Word = ""
+) -> Response:
+    """Takes a controller's right to connect away for good; its name is typed again, for nothing undoes it."""
+
+    def act(session: Session) -> object:
+        if confirm.strip() != device:
+            raise Unprocessable("the controller's id is to be typed again", code="not-confirmed")
+        return ending.revoke_controller(session, context, person, device, reason)
+
+    return _act(context, "/manager/health", "revoked", act)
+
+
 @router.post("/orders/{order_id}/refund")
 def refund(context: Ctx, person: Manager, order_id: RowName, reason: Reason = "") -> Response:
     """Gives an order up and returns its money."""

@@ -13,6 +13,8 @@ from server.alarms.models import Alarm
 from server.coldchain import lots
 from server.coldchain import service as coldchain
 from server.foundation.errors import NotFound
+from server.healthcheck import checks
+from server.healthcheck.host import running_here
 from server.locales import translate
 from server.locales.formats import DEFAULT_ZONE, duration
 from server.lockers import blocks as lockers_blocks
@@ -95,6 +97,7 @@ def overview(request: Request, context: Ctx, person: Manager) -> Response:
     """Every zone, room, wall and open alarm at a glance."""
     language = language_of(request, person)
     now = context.clock.now()
+    checked = checks(context, running_here(request.app.state.background))
     with context.store.read() as session:
         return show(
             request,
@@ -109,6 +112,7 @@ def overview(request: Request, context: Ctx, person: Manager) -> Response:
             banks=door_views.banks(session, language),
             alarms=[alarm_views.card(session, alarm, language) for alarm in alarms.open_alarms(session)],
             calm=_calm(language),
+            health=health_views.sum_up(checked, language),
         )
 
 
@@ -291,9 +295,11 @@ def hangar(request: Request, context: Ctx, person: Manager) -> Response:
 def health(
     request: Request, context: Ctx, person: Manager, verify: Annotated[str, Query(max_length=3)] = ""
 ) -> Response:
-    """Controllers, gateways, chained registers; these are recomputed on demand only."""
+    """What is well and what somebody must see to; mails, controllers, gateways, chained registers. What takes
+    seconds is looked at on demand only."""
     language = language_of(request, person)
     verified = verify == "yes"
+    checked = checks(context, running_here(request.app.state.background), thorough=verified)
     with context.store.read() as session:
         return show(
             request,
@@ -302,6 +308,8 @@ def health(
             "manager/health.html",
             "/manager/health",
             live="" if verified else LIVE,
+            checks=health_views.check_rows(checked, language),
+            summary=health_views.sum_up(checked, language),
             mails=health_views.mails(session),
             controllers=health_views.controllers(session, language),
             gateways=health_views.gateways(session, context.clock.now(), language),

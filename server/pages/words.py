@@ -100,7 +100,15 @@ PRESENCE: Mapping[str, Look] = {
     "off": Look(WARN, "dash", _("éteint")),
     "lost": Look(BAD, "silent", _("injoignable")),
     "unknown": Look(CALM, "question", _("jamais vu")),
+    "revoked": Look(WARN, "stop", _("révoqué")),
 }
+
+CHECK: Mapping[str, Look] = {
+    "bad": Look(BAD, "stop", _("à réparer")),
+    "warn": Look(WARN, "warn", _("à voir")),
+    "ok": Look(GOOD, "check", _("bien")),
+}
+"""A line of the list of health, the worst first."""
 
 CLIMATE: Mapping[str, str] = {
     "ambient": _("ambiant"),
@@ -169,12 +177,37 @@ NOTED: Mapping[str, Look] = {
     "acknowledged-already": Look(WARN, "warn", _("Quelqu'un a déjà acquitté cette alarme.")),
     "in-use": Look(WARN, "warn", _("Une commande a ses produits ici : remboursez-la d'abord.")),
     "impossible": Look(WARN, "warn", _("L'état présent ne le permet pas.")),
+    "revoked": Look(
+        GOOD, "check", _("Contrôleur révoqué : sa clé ne vaut plus, ses commandes sont remboursées.")
+    ),
+    "not-confirmed": Look(
+        WARN, "warn", _("Rien n'a été fait : recopiez l'identifiant du contrôleur pour confirmer.")
+    ),
     "comment-missing": Look(WARN, "warn", _("Il manque le motif.")),
     "reason-needed": Look(WARN, "warn", _("Il manque le motif.")),
     "use-by-passed": Look(WARN, "warn", _("La DLC est passée : ni vente, ni don.")),
     "quantity": Look(WARN, "warn", _("Cette quantité n'est pas valable.")),
 }
 """What came of the form sent just before: the redirect carries only the word, never a text."""
+
+GATEWAY_FACT: Mapping[str, str] = {
+    "online": _("Contrôleurs en ligne"),
+    "server": _("Joint le serveur"),
+    "feed": _("Reçoit ses ordres"),
+    "queued": _("En attente d'écriture"),
+    "unwritten": _("Écritures échouées"),
+    "store_kb": _("Fichier"),
+    "free_mb": _("Disque libre"),
+    "rss_kb": _("Mémoire"),
+}
+"""Figures of a gateway's health document (R-04)."""
+
+LANE: Mapping[str, str] = {
+    "events": _("des événements"),
+    "live": _("des relevés"),
+    "backfill": _("du rattrapage"),
+    "health": _("de santé"),
+}
 
 ROOM_REFUSAL: Mapping[str, str] = {
     "room-breached": _("hors limite ou sans données : refusé"),

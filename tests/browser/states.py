@@ -199,6 +199,7 @@ DAY = Phase(
             act=click("Tableau des relevés"),
         ),
         State("orders, one to refund", "/manager/orders", "/manager/orders", act=click("Rembourser")),
+        State("health, revoking", "/manager/health", "/manager/health", act=click("Révoquer")),
         State("run-sheet", "/producer", "/producer", PRODUCER, act=click("Mon code au clavier")),
         State("ready", "/o/{order_id}/{token}", "{ready}", NOBODY, act=click("Code long et QR")),
         State("ready, nothing heard", "/o/{order_id}/{token}", "{ready}", NOBODY, act=silent),

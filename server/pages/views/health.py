@@ -1,5 +1,6 @@
-"""Health of the platform: mails given up, controllers, gateways, chained registers."""
+"""Health of the platform: the list of checks, mails given up, controllers, gateways, chained registers."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -8,9 +9,10 @@ from sqlalchemy.orm import Session
 
 from server.foundation import audit, outbox
 from server.gateways.models import DeadLetter, Gateway
+from server.healthcheck import BAD, OK, WARN, Check
 from server.locales import translate
 from server.locales.formats import age
-from server.lockers.models import Controller, Site
+from server.lockers.models import REVOKED, Controller, Site
 from server.orders.models import Order
 from server.pages import words
 from server.pages.words import Look
@@ -19,6 +21,18 @@ from server.telemetry.models import LedgerHead
 
 QUIET = timedelta(minutes=2)
 FACTS_SHOWN = 14
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRow:
+    """A line of the list: what was looked at, how it is, what to do."""
+
+    name: str
+    state: str
+    look: Look
+    title: str
+    said: str
+    advice: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +48,7 @@ class ControllerRow:
     config: Look
     grants: Look
     boot: int
+    revocable: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +94,31 @@ class MailRow:
     asked_at: datetime
 
 
+def check_rows(found: Sequence[Check], language: str) -> list[CheckRow]:
+    """The list in a language, the worst first."""
+    order = list(words.CHECK)
+    return [
+        CheckRow(
+            name=each.name,
+            state=each.state,
+            look=words.look(words.CHECK, each.state, language),
+            title=each.title_in(language),
+            said=each.said_in(language),
+            advice=each.advice_in(language),
+        )
+        for each in sorted(found, key=lambda each: order.index(each.state))
+    ]
+
+
+def sum_up(found: Sequence[Check], language: str) -> Look:
+    """The whole list as one state: its worst line's, and how many ask for somebody."""
+    asking = [each.state for each in found if each.state != OK]
+    if not asking:
+        return Look(words.GOOD, "check", translate(language, "tout va bien"))
+    worst = words.CHECK[BAD if BAD in asking else WARN]
+    return Look(worst.tone, worst.icon, translate(language, "%(count)s à voir", count=len(asking)))
+
+
 def mails(session: Session) -> list[MailRow]:
     """Mails that nobody took, with what they were about: an order by its reference, else the audit's word."""
     rows = []
@@ -117,6 +157,7 @@ def controllers(session: Session, language: str) -> list[ControllerRow]:
             config=_versions(one.config_applied, one.config_version, language),
             grants=_versions(one.grants_applied, one.grants_version, language),
             boot=one.boot,
+            revocable=one.presence != REVOKED,
         )
         for one in found
     ]
@@ -143,21 +184,54 @@ def gateways(session: Session, now: datetime, language: str) -> list[GatewayRow]
                 name=session.get_one(Site, one.site_id).name,
                 look=look,
                 heard_at=one.heard_at,
-                facts=_facts(one.health or {}),
+                facts=_facts(one.health or {}, language),
                 dead_letters=letters or 0,
             )
         )
     return rows
 
 
-def _facts(document: dict[str, object]) -> list[Fact]:
-    flat: list[Fact] = []
+def _facts(document: Mapping[str, object], language: str) -> list[Fact]:
+    """A gateway's figures (R-04) in words; one of another shape than agreed is shown as it came."""
+    facts: list[Fact] = []
     for key, value in document.items():
-        if isinstance(value, dict):
-            flat += [Fact(f"{key} {inner}", str(held)) for inner, held in value.items()]
-        elif key not in ("v", "k"):
-            flat.append(Fact(key, str(value)))
-    return flat[:FACTS_SHOWN]
+        if key == "lanes" and isinstance(value, Mapping):
+            facts += [
+                Fact(_lane(str(lane), language), _queue(held, language)) for lane, held in value.items()
+            ]
+        elif key == "aside" and isinstance(value, Mapping):
+            for reason, count in value.items():
+                facts.append(Fact(translate(language, "Écartés : %(reason)s", reason=reason), str(count)))
+        elif key == "clock" and isinstance(value, Mapping):
+            sure = translate(language, "sûre") if value.get("q") else translate(language, "pas sûre")
+            facts.append(Fact(translate(language, "Horloge"), sure))
+        elif key in words.GATEWAY_FACT:
+            facts.append(Fact(words.word(words.GATEWAY_FACT, key, language), _figure(key, value, language)))
+        elif key not in ("v", "k", "t"):
+            facts.append(Fact(key, str(value)))
+    return facts[:FACTS_SHOWN]
+
+
+def _lane(lane: str, language: str) -> str:
+    return translate(language, "File %(lane)s", lane=words.word(words.LANE, lane, language))
+
+
+def _queue(held: object, language: str) -> str:
+    if not isinstance(held, Mapping):
+        return str(held)
+    count, oldest = held.get("n"), held.get("age")
+    if not count:
+        return translate(language, "vide")
+    seconds = oldest if isinstance(oldest, int) else 0
+    return translate(language, "%(count)s, le plus vieux %(age)s", count=count, age=age(seconds, language))
+
+
+def _figure(key: str, value: object, language: str) -> str:
+    if key in ("server", "feed"):
+        return translate(language, "oui") if value else translate(language, "non")
+    if key.endswith("_kb") and isinstance(value, int):
+        return translate(language, "%(count)s Mo", count=value // 1024)
+    return translate(language, "%(count)s Mo", count=value) if key.endswith("_mb") else str(value)
 
 
 def chains(session: Session, language: str, *, verified: bool) -> list[ChainRow]:

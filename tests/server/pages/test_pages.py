@@ -1,11 +1,13 @@
 """The pages: who may see which, in which language, what they say, and that every form leads somewhere."""
 
 import re
+from datetime import timedelta
 from html.parser import HTMLParser
 
 import pytest
 from sqlalchemy import select
 
+from server.gateways.models import Gateway
 from server.lockers.models import Zone
 from server.orders.models import Order
 from tests.server.pages.stage import Stage, fill, trouble
@@ -241,6 +243,77 @@ def test_a_manager_refunds_an_order_from_the_list(stage: Stage) -> None:
     stage.sync()
     stage.sync()
     assert f'data-order="{order["id"]}" data-state="refunded"' in stage.page("/manager/orders").text
+
+
+def test_a_controller_is_revoked_only_by_who_types_its_name_and_a_reason(stage: Stage) -> None:
+    order = stage.paid(("tomates",))
+    path = "/manager/controllers/wall-1/revoke"
+    assert 'action="/manager/controllers/wall-1/revoke"' in stage.page("/manager/health").text
+    slip = stage.form(path, reason="Volé", confirm="wall-2")
+    assert slip.headers["location"].endswith("note=not-confirmed")
+    assert stage.form(path, confirm="wall-1").headers["location"].endswith("note=reason-needed")
+    assert 'data-device="wall-1" data-presence="online"' in stage.page("/manager/health").text
+    assert stage.form(path, PRODUCER, reason="Volé", confirm="wall-1").status_code == 403
+    done = stage.form(path, reason="Volé", confirm=" wall-1 ")
+    assert done.headers["location"] == "/manager/health?note=revoked"
+    page = stage.page("/manager/health?note=revoked").text
+    assert 'data-device="wall-1" data-presence="revoked"' in page
+    assert 'action="/manager/controllers/wall-1/revoke"' not in page
+    assert stage.state(order["id"])["state"] in ("refunding", "refunded")
+    again = stage.form(path, reason="Volé", confirm="wall-1")
+    assert again.headers["location"].endswith("note=impossible")
+    assert stage.form("/manager/controllers/none/revoke", reason="x", confirm="none").status_code == 404
+
+
+def test_the_list_of_health_says_what_to_do_and_the_overview_how_much(stage: Stage) -> None:
+    with stage.context.store.write() as session:
+        gateway = session.scalars(select(Gateway).where(Gateway.site_id == "ferme")).one()
+        gateway.heard_at = stage.clock.now() - timedelta(minutes=12)
+        gateway.health = {
+            "lanes": {"events": {"n": 3, "age": 130}, "live": "odd"},
+            "free_mb": 812,
+            "odd": [1],
+        }
+    page = stage.page("/manager/health").text
+    line = page.split('data-check="gateway:ferme" data-state="bad"')[1].split("</li>")[0]
+    assert "silencieuse depuis 12" in line
+    assert "Vérifiez son courant" in line
+    assert page.index('data-state="bad"') < page.index('data-state="ok"'), "the worst first"
+    assert "3, le plus vieux il y a 2" in page
+    assert "812 Mo" in page
+    assert 'data-health="bad"' in stage.page("/manager").text
+    assert "MB" in stage.page("/manager/health?lang=en").text
+
+
+def test_a_choice_of_theme_leads_back_and_nowhere_else(stage: Stage) -> None:
+    chosen = stage.form("/theme", None, theme="dark", back="/login?lang=en")
+    assert chosen.status_code == 303
+    assert chosen.headers["location"] == "/login?lang=en"
+    assert "loquet_theme=dark" in chosen.headers["set-cookie"]
+    dark = stage.api("GET", "/login", headers={"Cookie": "loquet_theme=dark"}).text
+    assert '<link rel="stylesheet" href="/static/dark.css" media="screen">' in dark
+    assert "dark.css" not in stage.api("GET", "/login", headers={"Cookie": "loquet_theme=light"}).text
+    assert 'media="screen and (prefers-color-scheme: dark)"' in stage.api("GET", "/login").text
+    for elsewhere in ("//evil.example", "https://evil.example", "/\\evil.example", "/a\r\nb", ""):
+        answer = stage.form("/theme", None, theme="dark", back=elsewhere)
+        assert answer.status_code == 422 or answer.headers["location"] == "/", elsewhere
+    assert stage.form("/theme", None, theme="pink", back="/").status_code == 422
+
+
+def test_a_line_tells_who_comes_back_what_they_missed(stage: Stage) -> None:
+    stage.app.state.stopping = True  # the line ends after its first word
+    headers = {"Cookie": f"loquet={stage.cookie()}"}
+    first = stage.api("GET", "/live/manager", headers=headers).text
+    assert "event: beat" in first
+    mark = first.split("id: ")[1].split("\n")[0]
+    assert f'data-mark="{mark}"' in stage.api("GET", "/manager", headers=headers).text
+    assert stage.api("GET", "/live/manager?once=yes", headers=headers).text == mark
+    same = stage.api("GET", "/live/manager", headers={**headers, "Last-Event-ID": mark}).text
+    assert "event: beat" in same
+    stage.jam(18)
+    missed = stage.api("GET", "/live/manager", headers={**headers, "Last-Event-ID": mark}).text
+    assert "event: change" in missed
+    assert f"id: {mark}\n" not in missed
 
 
 def test_a_login_link_is_shown_then_used_once(stage: Stage) -> None:
