@@ -1,7 +1,7 @@
 """The list itself: what is asked, in which order. The database first, for most of the others need it."""
 
 from server.foundation.context import Context
-from server.healthcheck import database, host, machine, sites, telemetry, views, work
+from server.healthcheck import database, host, machine, sites, views, work
 from server.healthcheck.check import BAD, Check
 from server.telemetry.choice import view_of
 
@@ -32,7 +32,6 @@ def checks(context: Context, running: str = host.RUNS, *, thorough: bool = False
                 work.outbox(session, settings, now),
                 work.given_up(session),
                 work.refunds(session, now),
-                telemetry.store(session, context),
                 *sites.gateways(session, now),
                 sites.dead_letters(session, now),
                 views.telemetry(view_of(context).status(session), now),
