@@ -1,4 +1,4 @@
-"""`python -m server run|setup|restored|login-link|openapi`: parses the command line, nothing more."""
+"""`python -m server run|setup|restored|rebuild-telemetry|login-link|openapi`: parses the command line."""
 
 import argparse
 import json
@@ -15,12 +15,16 @@ def _arguments() -> argparse.Namespace:
     setup = verbs.add_parser("setup", help="migrate the database, load the site file, write missing secrets")
     restored = verbs.add_parser("restored", help="say that the database was put back from a backup")
     link = verbs.add_parser("login-link", help="print a one-time login link")
+    rebuild = verbs.add_parser(
+        "rebuild-telemetry", help="make the views of the readings anew from their ledger; the server may run"
+    )
     verbs.add_parser("openapi", help="print the OpenAPI document")
-    for verb in (run, setup, restored, link):
+    for verb in (run, setup, restored, link, rebuild):
         verb.add_argument("--config", type=Path, default=Path("server.toml"))
     setup.add_argument("--site", type=Path, required=True)
     setup.add_argument("--secrets", type=Path, required=True)
     link.add_argument("email")
+    rebuild.add_argument("--store", choices=("sql", "influx"), default="sql")
     return parser.parse_args()
 
 
@@ -36,6 +40,8 @@ def main() -> int:
             commands.setup(arguments.config, arguments.site, arguments.secrets)
         elif arguments.verb == "restored":
             print(f"documents of {commands.restored(arguments.config)} controllers begin anew")
+        elif arguments.verb == "rebuild-telemetry":
+            commands.rebuild_telemetry(arguments.config, arguments.store)
         elif arguments.verb == "login-link":
             print(commands.login_link(arguments.config, arguments.email))
         else:

@@ -14,6 +14,7 @@ from server.foundation.settings import Settings, load_settings
 from server.gateways.restored import begin_again
 from server.people import logins
 from server.sitefile import document, loading, secrets_file
+from server.telemetry import anew, choice
 
 
 class _Server(uvicorn.Server):
@@ -76,6 +77,21 @@ def restored(config: Path) -> int:
     try:
         with context.store.write() as session:
             return begin_again(session, context)
+    finally:
+        context.store.close()
+
+
+def rebuild_telemetry(config: Path, store: str) -> None:
+    """Makes a view of the readings (`sql` or `influx`) anew from the ledger, and says how far it is."""
+    context = create_context(load_settings(config))
+    try:
+        if not migrate.is_current(context.store):
+            raise ConfigurationError(
+                "the database is not at the newest revision: run `python -m server setup`"
+            )
+        make = anew.make_sql if store == "sql" else anew.make_influx
+        make(context, lambda line: print(line, flush=True))
+        choice.close(context)
     finally:
         context.store.close()
 

@@ -6,8 +6,11 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import func, select
 
+from server.foundation.errors import ConfigurationError
 from server.lockers.models import Zone
-from server.telemetry import chartdata, rebuilding
+from server.telemetry import anew, chartdata, rebuilding
+from server.telemetry.influx import line
+from server.telemetry.influx.client import Influx
 from server.telemetry.models import LedgerRow, ViewCursor
 from server.telemetry.series import Point
 from server.telemetry.sqlview import SqlView
@@ -201,3 +204,60 @@ def test_one_process_feeds_at_a_time_and_one_that_died_is_replaced(fed: Fed) -> 
     tell()
     assert fed.feed() == 1
     other_store.close()
+
+
+@pytest.mark.influx
+def test_the_command_writes_influx_anew_and_says_how_far_it_is(fed: Fed) -> None:
+    fed.stage.hours(1)
+    fed.feed()
+    at = int(fed.stage.clock.now().timestamp()) - PERIOD
+    settings = fed.context.settings
+    wrong = line.minute(line.Probe("ferme", "wall-1", "chilled", 9), Point(at, PERIOD, 9, 1, 1, 1, 1, 0))
+    Influx(settings, 5000).write(Step.MINUTE, [wrong])
+    said: list[str] = []
+    fed.feeder.hurry()
+    anew.make_influx(fed.context, said.append)
+    assert said[-1] == "influx: 24 of 24 records"
+    with fed.context.store.read() as session:
+        zone = session.scalars(
+            select(Zone).where(Zone.controller_id == "wall-1", Zone.key == "chilled")
+        ).one()
+        found = fed.view.points(session, zone, Step.MINUTE, at, at + 1)
+    assert [point.probe for point in found] == [0, 1]
+
+
+@pytest.mark.influx
+def test_the_command_says_what_is_wrong_and_leaves_the_rest_to_the_server(
+    stage: Stage, own_influx: influxd.Influx
+) -> None:
+    fed = follow(stage, own_influx)
+    stage.hours(0.5)
+    fed.feed()
+    own_influx.stop()
+    fed.feeder.hurry()
+    with pytest.raises(ConfigurationError, match="InfluxDB is unreachable"):
+        anew.make_influx(fed.context, lambda _: None)
+    again = influxd.start(own_influx.folder, own_influx.port)
+    assert fed.feed() == 12
+    with fed.context.store.read() as session:
+        assert fed.view.status(session).state is State.LEVEL
+    fed.close()
+    again.stop()
+
+
+def test_the_command_goes_on_with_an_interrupted_rebuild(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rebuilding, "SLICE", 5)
+    stage.hours(1)
+    rebuilding.begin(stage.context)
+    for _ in range(3):
+        rebuilding.step(stage.context)
+    said: list[str] = []
+    anew.make_sql(stage.context, said.append)
+    assert said == ["sql: goes on with the rebuild that was interrupted", "sql: 24 of 24 records"]
+
+
+def test_without_influx_there_is_nothing_to_write_anew(stage: Stage) -> None:
+    with pytest.raises(ConfigurationError, match="telemetry_store is sql"):
+        anew.make_influx(stage.context, lambda _: None)
