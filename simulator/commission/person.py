@@ -1,7 +1,44 @@
 """The person at the wall: does what is asked, says what is seen. `Person` is the port; `Asked`: a human."""
 
 import asyncio
+import os
+import sys
 from typing import Protocol
+
+
+class NobodyError(Exception):
+    """Nobody answers any more: the terminal is closed."""
+
+
+class Terminal:
+    """Lines from standard input without a thread, so that Ctrl-C ends a question."""
+
+    def __init__(self) -> None:
+        self._pending = b""
+
+    async def line(self) -> str:
+        """The next line. NobodyError."""
+        while b"\n" not in self._pending:
+            await self._readable()
+            chunk = os.read(sys.stdin.fileno(), 4096)
+            if not chunk:
+                raise NobodyError("nobody answers: the terminal is closed")
+            self._pending += chunk
+        line, _, self._pending = self._pending.partition(b"\n")
+        return line.decode(errors="replace").strip()
+
+    @staticmethod
+    async def _readable() -> None:
+        loop = asyncio.get_running_loop()
+        ready: asyncio.Future[None] = loop.create_future()
+        try:
+            loop.add_reader(sys.stdin.fileno(), ready.set_result, None)
+        except PermissionError:
+            return  # a file can always be read
+        try:
+            await ready
+        finally:
+            loop.remove_reader(sys.stdin.fileno())
 
 
 class Person(Protocol):
@@ -75,10 +112,14 @@ def numbers(text: str) -> set[int]:
 
 
 class Asked:
-    """A human at this terminal."""
+    """A human at this terminal. Each question may raise NobodyError."""
+
+    def __init__(self) -> None:
+        self._terminal = Terminal()
 
     async def _ask(self, text: str) -> str:
-        return (await asyncio.to_thread(input, f"  → {text} ")).strip()
+        print(f"  → {text} ", end="", flush=True)
+        return await self._terminal.line()
 
     async def _do(self, text: str) -> None:
         await self._ask(f"{text}, then Enter:")

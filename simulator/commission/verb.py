@@ -15,7 +15,7 @@ from pathlib import Path
 from simulator.commission.checks import NAMES, Checks, NoControllerError, in_order
 from simulator.commission.finding import Finding, Report
 from simulator.commission.line import Keys, Line, LineError
-from simulator.commission.person import Asked, Person
+from simulator.commission.person import Asked, NobodyError, Person
 from simulator.commission.plants import PLANTS, PlantError, plant
 from simulator.commission.played import Played, Premises, Rehearsed
 from simulator.controllers import Fleet, identity
@@ -181,7 +181,7 @@ def run(options: argparse.Namespace) -> int:
         raise RunError("--auto and --fault are the simulated world's; a board of silicon needs a person")
     try:
         report = asyncio.run(_run(options))
-    except (NoControllerError, LineError, PlantError) as error:
+    except (NoControllerError, LineError, NobodyError, PlantError) as error:
         raise RunError(str(error)) from error
     path = options.report or REPORTS / f"{report.device}-{report.begun:%Y%m%dT%H%M%SZ}.md"
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -3,6 +3,10 @@ its name, and nothing else is.
 """
 
 import asyncio
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,10 +14,14 @@ import pytest
 from simulator.commission import verb
 from simulator.commission.checks import in_order
 from simulator.commission.finding import Finding, Report
-from simulator.commission.person import numbers
+from simulator.commission.line import Line
+from simulator.commission.person import Asked, NobodyError, numbers
 from simulator.commission.plants import PLANTS
 from simulator.commission.verb import commission, simulated
+from simulator.controllers import Fleet, identity
+from simulator.orchestrator.runfolder import free_port
 from simulator.world import plan as plans
+from simulator.world.world import World
 
 SITE = Path(__file__).resolve().parents[2] / "firmware" / "wall" / "site.toml"
 DEMO = Path(__file__).resolve().parents[3] / "simulator" / "scenarios" / "demo.toml"
@@ -106,6 +114,68 @@ def test_the_report_says_what_to_do() -> None:
     assert "1 of 2 as they should be: **not fit for service yet**" in page
     assert "| door | door 2 | door stuck: no door opened | the latch |" in page
     assert "simulated" not in page
+
+
+@contextmanager
+def typing(text: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A terminal at which that is typed, then closed."""
+    ours, theirs = os.pipe()
+    os.write(theirs, text.encode())
+    os.close(theirs)
+    with os.fdopen(ours) as terminal:
+        monkeypatch.setattr("sys.stdin", terminal)
+        yield
+
+
+def test_a_human_answers_and_is_asked_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def go() -> None:
+        asked = Asked()
+        assert await asked.open_doors(3) == {3, 19}
+        assert await asked.hears() is False
+        assert await asked.hold_ms(3) == 480
+        assert await asked.hold_ms(3) is None
+        await asked.shut({3, 19})
+        with pytest.raises(NobodyError, match="closed"):
+            await asked.first_line()
+
+    with typing("three\n3, 19\nperhaps\nn\n480\n\n\n", monkeypatch):
+        asyncio.run(go())
+    said = capsys.readouterr().out
+    assert "door numbers, or none" in said
+    assert "y or n, please" in said
+    assert "Shut door 3, 19" in said
+
+
+@pytest.mark.interpreter
+@pytest.mark.broker
+@pytest.mark.system
+def test_a_board_with_a_person_as_on_silicon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys from a file, an address of its own, a human's answers: nothing of the simulated world is asked."""
+    plan = in_order(next(plan for plan in plans.read(SITE) if plan.id == "small"), {1})
+    secrets_file = tmp_path / "secrets.json"
+    secrets_file.touch(mode=0o600)
+    own = {"psk": "1f" * 32, "key": "2e" * 32}
+    secrets_file.write_text(json.dumps({"controllers": {"small": own}}))
+    listen = ("127.0.0.1", free_port())
+
+    async def go() -> Report:
+        keys = verb._keys(secrets_file, "small")
+        async with (
+            Line(tmp_path, "bench", "small", keys, listen) as line,
+            World(SITE, seed=1) as world,
+            Fleet(world, tmp_path / "controllers") as fleet,
+        ):
+            who = identity("bench", "small", "locker-bank", listen[1], own["psk"], own["key"])
+            (await fleet.add("small", who)).power(True)
+            names = frozenset({"display"})
+            return await commission(line, Asked(), plan, print, by="", is_simulated=False, only=names)
+
+    with typing("Bonjour ! Votre code\n", monkeypatch):
+        report = asyncio.run(go())
+    assert report.faults == []
+    assert [finding.check for finding in report.findings] == ["hello", "display"]
 
 
 def test_what_people_type_for_doors() -> None:
