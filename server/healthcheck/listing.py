@@ -1,7 +1,7 @@
 """The list itself: what is asked, in which order. The database first, for most of the others need it."""
 
 from server.foundation.context import Context
-from server.healthcheck import database, host, machine, sites, views, work
+from server.healthcheck import charts, database, host, machine, sites, work
 from server.healthcheck.check import BAD, Check
 from server.telemetry.choice import view_of
 
@@ -34,7 +34,7 @@ def checks(context: Context, running: str = host.RUNS, *, thorough: bool = False
                 work.refunds(session, now),
                 *sites.gateways(session, now),
                 sites.dead_letters(session, now),
-                views.telemetry(view_of(context).status(session), now),
+                charts.charts(view_of(context).status(session), now),
                 work.backup(session, now),
             ]
             if thorough:

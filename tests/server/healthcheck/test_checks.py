@@ -9,7 +9,7 @@ from sqlalchemy import update
 from server.foundation import outbox
 from server.foundation.audit import record
 from server.gateways.models import Gateway
-from server.healthcheck import BAD, OK, WARN, Check, checks, views
+from server.healthcheck import BAD, OK, WARN, Check, charts, checks
 from server.healthcheck.host import STANDS
 from server.telemetry.store import State, ViewStatus
 from tests.server.bench import START, Bench
@@ -116,11 +116,9 @@ def test_a_database_without_its_tables_is_one_line_and_the_rest_is_not_asked(tmp
 @pytest.mark.parametrize("state", list(State))
 def test_every_state_of_a_view_is_told_and_troubles_that_last_turn_bad(state: State) -> None:
     begun = ViewStatus("influx", state, 7, "refused", START)
-    early, late = (views.telemetry(begun, START + timedelta(minutes=each)) for each in (5, 90))
-    if state in (State.LEVEL, State.BEHIND):
+    early, late = (charts.charts(begun, START + timedelta(minutes=each)) for each in (5, 90))
+    if state in (State.LEVEL, State.BEHIND, State.REBUILDING):
         assert (early.state, late.state) == (OK, OK)
-    elif state is State.REBUILDING:
-        assert (early.state, late.state) == (WARN, WARN)
     else:
         assert (early.state, late.state) == (WARN, BAD)
         assert early.advice
