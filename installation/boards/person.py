@@ -23,6 +23,8 @@ class Person:
     device: str
     board: str
     content: bytes
+    probes: tuple[str, ...] = ()
+    """ROM ids that the site file gives this controller."""
 
     def __repr__(self) -> str:
         return f"Person({self.site}/{self.device}, {self.board})"
@@ -97,4 +99,5 @@ def identify(
     if wifi is not None:
         name, key_file = wifi
         content |= {"wifi_ssid": name, "wifi_key": _private(key_file, "the radio network's key").strip()}
-    return Person(site, device, controller.board, json.dumps(content, sort_keys=True).encode())
+    probes = tuple(rom for zone in controller.zones for rom in zone.probes)
+    return Person(site, device, controller.board, json.dumps(content, sort_keys=True).encode(), probes)

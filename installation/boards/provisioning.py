@@ -44,6 +44,8 @@ class Facts:
     flash_bytes: int
     partitions: dict[str, int]
     i2c: frozenset[int]
+    probes: tuple[tuple[str, ...], ...]
+    """ROM ids on each 1-Wire line, in the board's order."""
     revision: int
     chip_id: str
     identity: dict[str, str] | None
@@ -63,6 +65,7 @@ def read_facts(said: str) -> Facts:
             raw["flash"],
             raw["partitions"],
             frozenset(raw["i2c"]),
+            tuple(map(tuple, raw["probes"])),
             raw["revision"],
             raw["id"],
             raw["identity"],
@@ -136,6 +139,7 @@ def _script_wants(board: Board, root: str) -> dict[str, object]:
     return {
         "i2c": (bus.id, gpio[bus.scl], gpio[bus.sda]),
         "straps": [pin.gpio for pin in straps],
+        "probes": [gpio[each.net] for each in board.onewire],
         "root": root,
     }
 
@@ -148,6 +152,11 @@ def _refuse_another(facts: Facts, person: Person, *, replace: bool) -> None:
         f"this board is {who['device']} of {who['site']}, not {person.device} of {person.site}. "
         "Is it the right board? --replace makes it forget who it was and what it has not yet told"
     )
+
+
+def _unknown(roms: tuple[str, ...], person: Person) -> str:
+    strangers = sorted(set(roms) - set(person.probes))
+    return f" (not in the site file: {', '.join(strangers)})" if strangers else ""
 
 
 def _place(repl: Repl, root: str, files: dict[str, bytes], say: Callable[[str], None]) -> None:
@@ -183,6 +192,8 @@ def provision(
     _refuse_another(facts, person, replace=replace)
     version = ".".join(map(str, facts.version))
     say(f"board: {board.title}, revision {facts.revision}, chip {facts.chip_id}, MicroPython {version}")
+    for line, roms in zip(board.onewire, facts.probes, strict=True):
+        say(f"probes on {line.net}: {', '.join(sorted(roms)) or 'none'}{_unknown(roms, person)}")
     sha256 = hashlib.sha256(person.content).hexdigest()
     before = facts.identity
     if before is not None and replace:

@@ -115,7 +115,7 @@ MISTAKES: list[tuple[str, Mistake, type[faults.BoardFault]]] = [
     ("coils that only the program keeps apart", coils_changed(lockout=[]), faults.NoLockOut),
     ("a driver that hears the commands", chip_changed("Q1", nets=["COIL_CMD1..8"]), faults.NoLockOut),
     ("a lock cable too thin", lambda d: d["cables"][2].update(area_mm2_x100=22), faults.CableDrop),
-    ("a current through the keypad", lambda d: d["cables"][14].update(ma=100), faults.CableDrop),
+    ("a current through the keypad", lambda d: d["cables"][15].update(ma=100), faults.CableDrop),
     ("a fuse that blows at work", lambda d: d["cables"][1].update(fuse_ma=2_000), faults.FuseTooSmall),
     ("a cable with an end too many", lambda d: d["cables"][0]["ends"].append("x"), faults.ConnectorUnwired),
     ("a connector without cable", lambda d: d["cables"].pop(), faults.ConnectorUnwired),

@@ -1,6 +1,7 @@
 """Runs on the board: what is this, and who is it? Prints one line of JSON; never a key.
 
-`WANTED` is put in front of it: `i2c` (bus, clock pin, data pin), `straps` (pins, lowest bit first), `root`.
+`WANTED` is put in front of it: `i2c` (bus, clock pin, data pin), `straps` (pins, lowest bit first),
+`probes` (pins of the 1-Wire lines), `root`.
 """
 
 import binascii
@@ -12,6 +13,7 @@ import sys
 
 import esp32
 import machine
+import onewire
 import vfs
 
 WANTED = globals().get("WANTED")
@@ -108,6 +110,14 @@ def _answering():
     return machine.I2C(bus, scl=machine.Pin(scl), sda=machine.Pin(sda), freq=100_000).scan()
 
 
+def _probes():
+    """ROM ids on each line; an empty list where nobody answers."""
+    return [
+        [binascii.hexlify(rom).decode() for rom in onewire.OneWire(machine.Pin(gpio)).scan()]
+        for gpio in WANTED["probes"]
+    ]
+
+
 def _revision():
     value = 0
     for bit, gpio in enumerate(WANTED["straps"]):
@@ -129,6 +139,7 @@ print(
             "flash": _flash_size(),
             "partitions": _partitions(),
             "i2c": _answering(),
+            "probes": _probes(),
             "revision": _revision(),
             "id": binascii.hexlify(machine.unique_id()).decode(),
             "identity": _identity(),

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
+from hardware.board import load_board
 from installation.boards import faults, program
 from installation.boards.person import Person, identify
-from installation.boards.provisioning import provision
+from installation.boards.provisioning import _script_wants, provision
 from installation.boards.repl import ScriptFailed
 from simulator.controllers import Fleet, identity
 from simulator.world.world import World
@@ -100,7 +101,7 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Line:
     async def story(visit: Visit) -> None:
         def work() -> None:
             with SiliconRepl(visit.board.port, SILICON) as repl:
-                wanted: dict[str, object] = {"i2c": (0, 15, 8), "straps": [36, 37], "root": visit.board.root}
+                wanted = _script_wants(load_board("locker-bank"), visit.board.root)
                 found.update(json.loads(repl.run("ask", wanted)))
 
         await asyncio.to_thread(work)
@@ -139,6 +140,8 @@ def test_a_board_becomes_a_controller_and_is_left_alone_the_second_time(
         await visit.provision(who, files)
         assert visit.sent == ["ask", "have", "have", "become", "reset"]
         assert f"{len(files)} of them new" in "\n".join(visit.said)
+        assert "probes on OW_CHILLED: 2811005c0a0000d2, 2812005c0a00008b" in visit.said
+        assert "probes on OW_FROZEN: none" in visit.said
         there = Path(visit.board.root)
         assert everything(there) == files
 
@@ -151,6 +154,19 @@ def test_a_board_becomes_a_controller_and_is_left_alone_the_second_time(
         assert "as it was" in "\n".join(visit.said)
 
     on_a_board(tmp_path, "wall", story)
+
+
+def test_a_probe_that_the_site_file_does_not_know_is_named(
+    tmp_path: Path, secrets_file: Path, files: dict[str, bytes]
+) -> None:
+    def another_probe(world: World) -> None:
+        world.walls["wall"].probe("chilled", 1).rom = "2899005c0a0000ab"
+
+    async def story(visit: Visit) -> None:
+        await visit.provision(person(secrets_file), files)
+        assert any("not in the site file: 2899005c0a0000ab" in line for line in visit.said)
+
+    on_a_board(tmp_path, "wall", story, another_probe)
 
 
 def test_no_key_is_printed(tmp_path: Path, secrets_file: Path, files: dict[str, bytes]) -> None:
