@@ -25,7 +25,7 @@ KILLS = "ours: kills (gateway and broker, server up and down)"
 RECORDS = "ours: records acknowledged"
 LOST = "ours: acknowledged records that never reached the server"
 TWICE = "ours: records at the server twice"
-PEER_UP = "thingsboard-gateway, upstream there: records lost a kill, of those that its broker took"
+PEER_UP = "thingsboard-gateway, upstream there: records lost a kill"
 PEER_DOWN = "thingsboard-gateway, upstream away: records lost a kill"
 
 
@@ -39,9 +39,14 @@ async def measure(one: Round) -> None:
         except NotHereError as error:
             one.lacks("thingsboard-gateway", str(error))
     one.note(
-        f"{RATE} records/s of {DEVICES} devices all the while; {PEER_KILLS} kills of thingsboard-gateway each "
-        "way (it takes seconds to start); the broker keeps its session while it is away"
+        f"{RATE} records/s of {DEVICES} devices all the while; thingsboard-gateway is killed "
+        f"{_peer_kills(one)} times each way (it takes seconds to start), and the broker keeps its session; "
+        "lost are records that its broker took"
     )
+
+
+def _peer_kills(one: Round) -> int:
+    return 2 if one.quick else PEER_KILLS
 
 
 async def _ours(one: Round, kills: int) -> None:
@@ -99,7 +104,7 @@ async def _peer(one: Round, away: bool) -> float:
     folder = one.folder / ("thingsboard-away" if away else "thingsboard")
     folder.mkdir()
     chance = random.Random(one.number)
-    kills = 2 if one.quick else PEER_KILLS
+    kills = _peer_kills(one)
     async with thingsboard.Stand(folder, DEVICES, one.say) as stand:
         before = len(stand.arrived())
         child, result = await stand.site.start_crowd(

@@ -60,8 +60,8 @@ async def _alone(one: Round, codes: int) -> None:
         one.put(DIGIT_WALL, percentile(walls, 0.99))
     one.note(
         f"digit to coil: {codes} codes of {GRANTS} live grants, broker killed, nothing else there; the mark "
-        "of a use is in flash before its coil starts; interpreter time is all that the process used meanwhile, "
-        "its other tasks and the stand-ins' calls included"
+        "of a use is in flash before its coil starts; interpreter time is all that the process used "
+        "meanwhile, its other tasks and the stand-ins' calls included"
     )
     one.note("an ESP32 is about 100 times slower than this interpreter: said, not measured")
 

@@ -13,6 +13,8 @@ class Account:
 
     cpu_s: float
     resident: int
+    peak: int
+    """The most that was ever resident."""
     written: int
     """What it caused to be sent to storage (`write_bytes`); 0 on a file system in memory."""
 
@@ -30,6 +32,7 @@ def read(pid: int) -> Account:
     return Account(
         (int(fields[11]) + int(fields[12])) / ticks,
         _kib(status, "VmRSS:") * 1024,
+        _kib(status, "VmHWM:") * 1024,
         int(next(line.split()[1] for line in io.splitlines() if line.startswith("write_bytes:"))),
     )
 

@@ -105,9 +105,19 @@ class Device:
             self.outgoing += packets.publish(
                 topics.topic(self.orders.site, self.name, "state"), state, retain=True
             )
+            self.outgoing += packets.publish(self._up, self._hello())
         for lane in self.lanes.values():
             lane.sent = lane.acked
         return self.sock
+
+    def _hello(self) -> bytes:
+        """What it holds (everything, from number 1), and the uptime by which old readings are known."""
+        events, readings = (len(self.lanes[lane].made) for lane in records.LANES)
+        uptime_ms = int((time.monotonic() - self.born_s) * 1000)
+        said = records.hello(
+            self.epoch, self.orders.boot, uptime_ms, self.connects, (1, events), (1, readings), 0, 0, ""
+        )
+        return records.encode(said)
 
     def close(self) -> None:
         """Let go of the connection."""
