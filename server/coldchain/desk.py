@@ -6,9 +6,22 @@ from dataclasses import dataclass, field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from server.coldchain.judge import Finding, Watch
 from server.coldchain.models import ZoneWatch
+from server.coldchain.prefix import Place
 from server.lockers.models import Zone
 from server.telemetry.models import LedgerHead
+from server.telemetry.series import Point
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the live run made of a minute: the history run need not reckon it again if it knew the same."""
+
+    points: list[Point]
+    before: Watch
+    after: Watch
+    found: tuple[Finding, ...]
 
 
 @dataclass
@@ -20,6 +33,8 @@ class Desk:
     """Of each controller, in the order of the site file."""
     ends: dict[str, int]
     """Position of the last record in each controller's ledger."""
+    judged: dict[tuple[int, Place], Judged] = field(default_factory=dict)
+    """By zone and place in the journal."""
     _rows: dict[tuple[int, str], ZoneWatch] = field(default_factory=dict)
 
     @classmethod

@@ -1,6 +1,6 @@
 """The part of a controller's ledger that is without holes, in the order of the records' numbers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Row, select
@@ -19,10 +19,10 @@ Place = tuple[str, int]
 
 
 def prefix(
-    session: Session, controller: str, epoch: str, upto: int, end: int
+    session: Session, controller: str, epoch: str, upto: int, end: int, known: Mapping[Place, dict[str, Any]]
 ) -> Iterator[tuple[Place, dict[str, Any]]]:
     """The records behind the place (`epoch`, `upto`) that follow without a hole; `epoch` "" for the start.
-    `end` is the position of the ledger's last record.
+    `end` is the position of the ledger's last record; those in `known` need not be decoded again.
 
     A gap record stands for the numbers that it closes. A new journal follows the last one's end.
     """
@@ -34,7 +34,11 @@ def prefix(
                 return
             upto, position = row.seq, row.position
             left -= 1
-            yield (epoch, upto), chain.record_of(row.body)
+            place = (epoch, upto)
+            record = known.get(place)
+            if record is None or not chain.is_of_boot(row.body, record["b"]):
+                record = chain.record_of(row.body)
+            yield place, record
         if len(rows) == look:
             look = min(look * 2, _LONGEST_LOOK)
             continue

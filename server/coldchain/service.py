@@ -5,7 +5,7 @@ The live run tells people at once. The history run sees every record once and in
 outage hid is written where it happened, marked as found later.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,10 +17,10 @@ from server.alarms import rules
 from server.alarms import service as alarms
 from server.alarms.models import Alarm
 from server.alarms.rules import Change, Subject
-from server.coldchain.desk import Desk
+from server.coldchain.desk import Desk, Judged
 from server.coldchain.judge import Finding, Limits, Watch, judge, set_back, silence
 from server.coldchain.models import HISTORY, LIVE, Excursion, ZoneWatch
-from server.coldchain.prefix import prefix
+from server.coldchain.prefix import Place, prefix
 from server.foundation.audit import record as audit
 from server.foundation.clock import from_unix
 from server.foundation.context import Context
@@ -63,9 +63,10 @@ def stored(watch: Watch) -> dict[str, Any]:
 
 def on_readings(session: Session, context: Context, taken: Sequence[Taken]) -> None:
     """Handler of runs of `r` records, after the ledger has them."""
-    told: dict[str, list[dict[str, Any]]] = {}
+    told: dict[str, dict[Place, dict[str, Any]]] = {}
     for one in taken:
-        told.setdefault(one.device.id, []).append(one.record)
+        place = one.record["e"], one.record["n"]
+        told.setdefault(one.device.id, {}).setdefault(place, one.record)
     desk = Desk.open(session, told)
     now = int(context.clock.now().timestamp())
     for controller, records in told.items():
@@ -74,16 +75,21 @@ def on_readings(session: Session, context: Context, taken: Sequence[Taken]) -> N
     session.flush()
     with session.no_autoflush:  # else each of the look-ups below has the whole session searched for changes
         for controller in told:
-            _judge_history(session, context, desk, controller)
+            _judge_history(session, context, desk, controller, told[controller])
 
 
 def _judge_live(
-    session: Session, context: Context, desk: Desk, zone: Zone, records: Sequence[dict[str, Any]], now: int
+    session: Session,
+    context: Context,
+    desk: Desk,
+    zone: Zone,
+    records: Mapping[Place, dict[str, Any]],
+    now: int,
 ) -> None:
     limits = limits_of(zone)
     row: ZoneWatch | None = None
     watch = Watch()
-    for record in records:
+    for place, record in records.items():
         points = points_of(record, zone.key)
         if not points:
             continue
@@ -92,7 +98,9 @@ def _judge_live(
             watch = watch_of(row)
         if watch.seen > now + points[0].length:
             watch = set_back(watch, min(now, points[0].at))
-        watch, found = judge(watch, points, limits)
+        before = watch
+        watch, found = judge(before, points, limits)
+        desk.judged[zone.id, place] = Judged(points, before, watch, found)
         if found:
             row.watch = stored(watch)  # what acts on a finding reads it there
             for finding in _without_passed_holes(found):
@@ -112,10 +120,16 @@ def on_gap(
 ) -> None:
     """Handler of `gap` records: the prefix may go on."""
     if device is not None:
-        _judge_history(session, context, Desk.open(session, [device.id]), device.id)
+        _judge_history(session, context, Desk.open(session, [device.id]), device.id, {})
 
 
-def _judge_history(session: Session, context: Context, desk: Desk, controller: str) -> None:
+def _judge_history(
+    session: Session,
+    context: Context,
+    desk: Desk,
+    controller: str,
+    known: Mapping[Place, dict[str, Any]],
+) -> None:
     """Judges the ledger records that have become contiguous since the last time."""
     zones = [zone for zone in desk.zones[controller] if zone.probes]
     if not zones:
@@ -124,19 +138,23 @@ def _judge_history(session: Session, context: Context, desk: Desk, controller: s
     watches = [watch_of(cursor) for cursor in cursors]
     limits = [limits_of(zone) for zone in zones]
     epoch, upto = cursors[0].epoch, cursors[0].upto
-    for place, record in prefix(session, controller, epoch, upto, desk.ends.get(controller, 0)):
+    for place, record in prefix(session, controller, epoch, upto, desk.ends.get(controller, 0), known):
         epoch, upto = place
         if record["k"] != "r":
             continue
         for at, zone in enumerate(zones):
-            points = points_of(record, zone.key)
+            live = desk.judged.get((zone.id, place))
+            points = live.points if live is not None else points_of(record, zone.key)
             if not points:
                 continue
             before = watches[at]
             if before.seen > points[0].at + 2 * points[0].length:
                 # In the order of their numbers a period lies before one that is judged: a clock was set back.
                 before = set_back(before, points[0].at)
-            watches[at], found = judge(before, points, limits[at])
+            if live is not None and live.before == before:  # as a rule both runs know the same
+                watches[at], found = live.after, live.found
+            else:
+                watches[at], found = judge(before, points, limits[at])
             for finding in found:
                 age = context.clock.now().timestamp() - points[0].at - points[0].length
                 found_when = LIVE if age < TRANSPORT_S + 2 * points[0].length else LATER

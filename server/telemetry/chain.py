@@ -12,10 +12,18 @@ from typing import Any
 GENESIS = "0" * 64
 """The link before the first record."""
 
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
 
 def canonical(record: dict[str, object]) -> str:
     """The one spelling of a record that is hashed and stored: sorted keys, no spaces, plain ASCII."""
-    return json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return _ENCODER.encode(record)
+
+
+def is_of_boot(body: str, boot: int) -> bool:
+    """Whether the record in a stored body was told in this boot: with its epoch and number that makes it one
+    and no other. Cheaper than to decode it: `b` comes first in the one spelling of a record."""
+    return f'"r":{{"b":{boot},' in body
 
 
 def link(previous: str, position: int, body: str) -> str:

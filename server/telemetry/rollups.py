@@ -64,9 +64,9 @@ def apply(session: Session, rows: Mapping[Key, list[int]]) -> None:
         if samples <= 0:
             continue
         zone, at, probe = key
-        figures = (low, high, mean * length, length)
-        _join(hours, (zone, at - at % HOUR, probe), figures)
-        _join(days, (zone, at - at % DAY, probe), figures)
+        _join(hours, (zone, at - at % HOUR, probe), (low, high, mean * length, length))
+    for (zone, at, probe), (low, high, weighted, seconds) in hours.items():
+        _join(days, (zone, at - at % DAY, probe), (low, high, weighted, seconds))
     _add(session, ReadingHour, ReadingHour.hour, hours)
     _add(session, ReadingDay, ReadingDay.day, days)
 

@@ -91,3 +91,10 @@ def test_thinning_keeps_every_extreme_and_every_hole(steps: list[tuple[int, bool
     assert max(row.high for row in drawn) == max(row.high for row in rows)
     assert sum(row.length for row in drawn) == 60 * len(rows)
     assert len(runs(drawn)) >= min(len(runs(rows)), len(drawn))
+
+
+def test_a_stored_body_tells_the_boot_of_its_record() -> None:
+    body = chain.canonical({"d": "wall-1", "rx": 5, "r": {"v": 1, "e": "0badcafe", "b": 12, "n": 3}})
+    assert chain.is_of_boot(body, 12)
+    assert not chain.is_of_boot(body, 1)
+    assert not chain.is_of_boot(body, 2)
