@@ -6,9 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.gateway.conftest import peer, rig
-from tests.server.conftest import bench, template
 
-__all__ = ["bench", "peer", "rig", "template"]
+__all__ = ["peer", "rig"]
 
 
 @pytest.fixture(autouse=True)
