@@ -9,6 +9,8 @@ from tests.server.databases import KINDS, POSTGRESQL
 
 _RAN: Counter[str] = Counter()
 _LEFT_OUT: Counter[str] = Counter()
+_FIGURES: list[str] = []
+"""What tests counted that a person wants to see: their property `figure`."""
 
 
 def _database(report: pytest.TestReport) -> str | None:
@@ -26,6 +28,8 @@ def pytest_report_header() -> str:
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Counts what ran and what was left out."""
     kind = _database(report)
+    if report.when == "call":
+        _FIGURES.extend(str(value) for name, value in report.user_properties if name == "figure")
     if kind is None:
         # A test that is skipped before its fixtures tells its database by its name alone.
         if report.skipped and POSTGRESQL in report.nodeid.rpartition("[")[2]:
@@ -49,7 +53,9 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """One line with the counts."""
+    """The figures, then one line with the counts."""
+    for figure in sorted(_FIGURES):
+        terminalreporter.write_line(figure)
     if not _RAN:
         return
     said = ", ".join(f"{_RAN[kind]} on {kind}" for kind in KINDS)

@@ -202,15 +202,20 @@ class Store:
             act()
 
     def _begin(self) -> Session:
-        """A session that is the writer. A PostgreSQL that is away (it restarts, another takes over) is waited
-        for: nothing has been done yet."""
+        """A session that is the writer; SQLite begins IMMEDIATE with its first statement."""
+        if self.is_sqlite:
+            return Session(self.writer, expire_on_commit=False)
+        return self._patiently(lambda: Session(self.writer, expire_on_commit=False), postgresql.become_writer)
+
+    @staticmethod
+    def _patiently(make: Callable[[], Session], enter: Callable[[Connection], None]) -> Session:
+        """A session whose transaction has begun. A PostgreSQL that is away (it restarts, another takes over)
+        is waited for: nothing has been done yet."""
         deadline = time.monotonic() + PATIENCE_S
         while True:
-            session = Session(self.writer, expire_on_commit=False)
-            if self.is_sqlite:
-                return session  # begins IMMEDIATE with its first statement
+            session = make()
             try:
-                postgresql.become_writer(session.connection())
+                enter(session.connection())
             except BaseException as error:
                 session.close()
                 if not postgresql.is_away(error) or time.monotonic() > deadline:
@@ -252,8 +257,14 @@ class Store:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A consistent view that cannot write."""
-        with Session(self.reader, expire_on_commit=False, autoflush=False) as session:
+        session = (
+            self._reading() if self.is_sqlite else self._patiently(self._reading, lambda _connection: None)
+        )
+        with session:
             yield session
+
+    def _reading(self) -> Session:
+        return Session(self.reader, expire_on_commit=False, autoflush=False)
 
     def close(self) -> None:
         """Closes every connection."""

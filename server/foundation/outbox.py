@@ -1,8 +1,10 @@
 """The outbox: what leaves the transaction (mail) is a row written in it, beside its audit line, delivered
 at least once.
 
-A relay claims a row by moving its due time ahead, sends, then marks; a crash in between sends again with
-the same Message-ID. Bodies may hold a code, so they are sealed at rest and erased once delivered.
+A process claims rows by moving their due time ahead, sends, then marks; a crash in between sends again with
+the same Message-ID. Before each mail it looks whether its claim still stands: a relay that is slow with the
+first ones must not have another process send the last ones too. Bodies may hold a code, so they are sealed at
+rest and erased once delivered.
 
 A mail that the relay refuses is tried again after longer and longer waits, holding back no other, and given
 up in the end: its audit line `mail.given_up` and the manager's page of health name it.
@@ -18,13 +20,13 @@ from datetime import datetime, timedelta
 from email.message import EmailMessage
 from email.utils import format_datetime
 
-from sqlalchemy import ForeignKey, Index, select
+from sqlalchemy import ForeignKey, Index, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from server.foundation import relay
 from server.foundation.audit import AuditEntry, record
 from server.foundation.context import Context
-from server.foundation.database import Base
+from server.foundation.database import Base, changed
 from server.foundation.errors import ConfigurationError
 
 log = logging.getLogger(__name__)
@@ -85,6 +87,8 @@ class _Claimed:
     recipient: str
     subject: str
     text: str
+    until: datetime
+    """As long as the row says this, it is ours."""
 
 
 def _claim(context: Context, limit: int) -> list[_Claimed]:
@@ -111,8 +115,24 @@ def _claim(context: Context, limit: int) -> list[_Claimed]:
             row.due_at = now + min(_CLAIM * 2 ** min(row.attempts - 1, 6), _LONGEST_WAIT)
             if row.sealed is not None:
                 body = json.loads(context.vault.open(row.sealed, f"outbox:{row.audit_id}"))
-                claimed.append(_Claimed(row.audit_id, row.recipient, body["subject"], body["text"]))
+                claimed.append(
+                    _Claimed(row.audit_id, row.recipient, body["subject"], body["text"], row.due_at)
+                )
     return claimed
+
+
+def _renew(context: Context, mail: _Claimed) -> bool:
+    """Whether a claimed mail is still ours; a claim that is soon over is made anew."""
+    now = context.clock.now()
+    if mail.until - now > _CLAIM / 2:
+        return True
+    ours = update(OutboxMail).where(
+        OutboxMail.audit_id == mail.audit_id,
+        OutboxMail.due_at == mail.until,
+        OutboxMail.sent_at.is_(None),
+    )
+    with context.store.write() as session:
+        return changed(session, ours.values(due_at=now + _CLAIM)) == 1
 
 
 def _message(context: Context, mail: _Claimed) -> EmailMessage:
@@ -139,7 +159,9 @@ def deliver_due(context: Context, limit: int = 20) -> int:
     try:
         with relay.connect(context.settings) as smtp:
             while waiting and smtp.sock is not None:
-                sent += _deliver(context, smtp, waiting.popleft())
+                mail = waiting.popleft()
+                if _renew(context, mail):
+                    sent += _deliver(context, smtp, mail)
             if waiting:
                 log.warning("the relay hung up; %d mails are tried again", len(waiting))
     except OSError as error:  # every SMTPException is one

@@ -16,7 +16,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
@@ -244,6 +244,7 @@ def install(app: FastAPI) -> None:
 
     app.add_exception_handler(OperationalError, on_busy)
     app.add_exception_handler(PoolTimeout, on_busy)
+    app.add_exception_handler(InternalError, on_busy)  # so psycopg calls a transaction that was idle too long
 
     @app.exception_handler(CommitUnknownError)
     async def on_unknown(request: Request, _error: CommitUnknownError) -> Response:

@@ -179,13 +179,18 @@ def start(folder: Path, *, durable: bool = True) -> Cluster:
     if not (data / "PG_VERSION").exists():
         home.make(data, password)
     deadline = time.monotonic() + _START_S
+    kept = folder / "port"
     while time.monotonic() < deadline:
-        port = _free_port()
+        # The same port as before, so that those who know the server find it again; unless it was taken.
+        port = int(kept.read_text()) if kept.exists() else _free_port()
         process = home.run(data, port, _SETTINGS | ({} if durable else _NOT_DURABLE))
         if _await(process, data, home.log):
+            kept.write_text(str(port))
             address = f"postgresql+psycopg://{USER}:{password}@{LOOPBACK}:{port}"
             return Cluster(address, program.version, process.pid, process, [folder, home.folder])
         # The port was taken meanwhile, or processes of a killed server have yet to notice its end.
+        if "could not bind" in home.last_words():
+            kept.unlink(missing_ok=True)
         time.sleep(0.2)
     raise PostgresError(f"PostgreSQL does not start: {home.last_words()}")
 
