@@ -24,6 +24,7 @@ class Farm:
     zones: int = 2
     probes: int = 4
     """In each zone."""
+    period_s: int = PERIOD_S
 
     @property
     def names(self) -> list[str]:
@@ -91,36 +92,38 @@ def record(farm: Farm, number: int, start: int) -> dict[str, Any]:
         "l": records.READINGS,
         "b": 1,
         "n": number,
-        "u": number * PERIOD_S * 1000,
-        "t": start + PERIOD_S,
+        "u": number * farm.period_s * 1000,
+        "t": start + farm.period_s,
         "q": records.DISCIPLINED,
         "k": "r",
         "p0": start,
-        "s": PERIOD_S,
+        "s": farm.period_s,
         "z": rows,
     }
 
 
 def batches(
-    farm: Farm, count: int, size: int, until: int, *, by_device: bool = False
+    farm: Farm, count: int, size: int, until: int, *, by_device: bool = False, names: list[str] | None = None
 ) -> list[dict[str, Any]]:
     """`count` batches of `size` records that end at `until` (Unix s), for `POST /v1/gateway/batches`.
 
     Live, the devices take turns; `by_device`: one device's journal after the other, as after an outage.
+    `names`: of these devices only.
     """
-    each = count * size // farm.devices
-    first = until - each * PERIOD_S
+    names = farm.names if names is None else names
+    each = count * size // len(names)
+    first = until - each * farm.period_s
     places = (
-        [(name, number) for name in farm.names for number in range(1, each + 1)]
+        [(name, number) for name in names for number in range(1, each + 1)]
         if by_device
-        else [(name, number) for number in range(1, each + 1) for name in farm.names]
+        else [(name, number) for number in range(1, each + 1) for name in names]
     )
     items = [
         {
             "seq": seq,
             "device": name,
-            "received_ms": (first + number * PERIOD_S) * 1000,
-            "record": record(farm, number, first + (number - 1) * PERIOD_S),
+            "received_ms": (first + number * farm.period_s) * 1000,
+            "record": record(farm, number, first + (number - 1) * farm.period_s),
         }
         for seq, (name, number) in enumerate(places, 1)
     ]
