@@ -23,7 +23,7 @@ class Load:
     """Of the broker's TLS listener, or of what stands in front of it."""
     psk: str = field(repr=False)
     """Hex."""
-    rate: int
+    rate: float
     """Records a second, over all lanes."""
     count: int
     """Records in all, dealt to the lanes in turn; the first of the events is a boot record."""

@@ -1,7 +1,18 @@
 """The lines of the table in their order."""
 
 from simulator.bench.line import Line
-from simulator.bench.lines import backlog, footprint, heap, intake, kills, latency, reservations, wall
+from simulator.bench.lines import (
+    backlog,
+    controllers,
+    footprint,
+    heap,
+    intake,
+    kills,
+    latency,
+    reservations,
+    telemetry,
+    wall,
+)
 
 LINES: tuple[Line, ...] = (
     intake.LINE,
@@ -10,6 +21,8 @@ LINES: tuple[Line, ...] = (
     backlog.LINE,
     footprint.LINE,
     reservations.LINE,
+    telemetry.LINE,
     heap.LINE,
+    controllers.LINE,
     wall.LINE,
 )

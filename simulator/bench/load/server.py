@@ -50,7 +50,13 @@ class Servers:
     """`async with Servers(folder, database, site_file) as servers:` set up and running, on `ports`."""
 
     def __init__(
-        self, folder: Path, database: Database, site_file: str, processes: int = 1, port: int = 0
+        self,
+        folder: Path,
+        database: Database,
+        site_file: str,
+        processes: int = 1,
+        port: int = 0,
+        more: dict[str, str | int | bool] | None = None,
     ) -> None:
         self.folder = folder
         self.database = database
@@ -58,6 +64,7 @@ class Servers:
         self.ports = [port or free_port(), *(free_port() for _ in range(processes - 1))]
         self.children: list[Child] = []
         self._site_file = site_file
+        self._more = more or {}
         self._stack = AsyncExitStack()
 
     @property
@@ -113,6 +120,7 @@ class Servers:
                         "data_key_file": "data.key",
                         "webhook_secret": secret,
                         "secure_cookies": False,
+                        **self._more,
                     }
                 ),
             )

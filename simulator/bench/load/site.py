@@ -33,7 +33,7 @@ START_S = 30.0
 
 def names(count: int) -> tuple[str, ...]:
     """Ids of so many devices."""
-    return tuple(f"d-{number:02}" for number in range(1, count + 1))
+    return tuple(f"d-{number:03}" for number in range(1, count + 1))
 
 
 class Site:

@@ -43,10 +43,12 @@ max_c = 4.0
 price_cents = 140
 size = "M"
 shelf_days = 9
+"""
 
+_SITE = """
 [[sites]]
 id = "{site}"
-name = "Bench"
+name = "{site}"
 timezone = "Europe/Paris"
 """
 
@@ -104,7 +106,7 @@ def _zone(device: int, zone: str, bus: int, probes: int) -> str:
 
 def banks(site: str, names: Iterable[str], boards: int = 3) -> str:
     """A site of banks with 16 ambient doors on each lock board and no probes."""
-    text = _HEAD.format(site=site)
+    text = _HEAD + _SITE.format(site=site)
     for name in names:
         text += _bank(name, boards) + _TIMES.format(sample_s=5, period_s=60)
         for board in range(boards):
@@ -122,18 +124,36 @@ def _bank(name: str, boards: int) -> str:
 
 def full_wall(site: str, name: str, period_s: int = 5) -> str:
     """One bank as large as the bar says: 48 doors (32 chilled, 16 ambient), 8 probes on two buses."""
-    text = _HEAD.format(site=site) + _bank(name, 3) + _TIMES.format(sample_s=1, period_s=period_s)
+    text = _HEAD + _SITE.format(site=site) + _bank(name, 3) + _TIMES.format(sample_s=1, period_s=period_s)
     text += _zone(1, "left", 0, 4) + _zone(1, "right", 1, 4)
     for board, zone in enumerate(("left", "right", "")):
         text += _DOORS.format(first=16 * board + 1, last=16 * board + 16, zone=zone, board=board)
     return text
 
 
+def _room(name: str) -> str:
+    return (
+        f'\n[[sites.controllers]]\nid = "{name}"\nkind = "room"\nboard = "cold-room"\n'
+        f'name = "{name}"\nboards = []\n' + _TIMES.format(sample_s=5, period_s=60)
+    )
+
+
 def rooms(site: str, names: Iterable[str], probes: int = 2) -> str:
     """A site of controllers with one cold room each."""
-    text = _HEAD.format(site=site)
+    text = _HEAD + _SITE.format(site=site)
     for number, name in enumerate(names, 1):
-        text += f'\n[[sites.controllers]]\nid = "{name}"\nkind = "room"\nboard = "cold-room"\n'
-        text += f'name = "{name}"\nboards = []\n' + _TIMES.format(sample_s=5, period_s=60)
-        text += _zone(number, "chilled", 0, probes)
+        text += _room(name) + _zone(number, "chilled", 0, probes)
+    return text
+
+
+def farms(sites: dict[str, list[str]], zones: int, probes: int) -> str:
+    """Sites of controllers with `zones` cold rooms each (`zone-1`, `zone-2`), `probes` in each."""
+    text, number = _HEAD, 0
+    for site, names in sites.items():
+        text += _SITE.format(site=site)
+        for name in names:
+            number += 1
+            text += _room(name)
+            for zone in range(1, zones + 1):
+                text += _zone(number, f"zone-{zone}", zone - 1, probes)
     return text

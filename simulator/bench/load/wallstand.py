@@ -85,7 +85,11 @@ class WallStand:
         self._client = paho.Client(CallbackAPIVersion.VERSION2, "gw")
         listening = asyncio.Event()
         self._client.on_connect = lambda client, *_: client.subscribe(f"lk/1/{SITE}/#")
-        self._client.on_subscribe = lambda *_: self._loop.call_soon_threadsafe(listening.set)
+
+        def subscribed(*_: object) -> None:
+            self._loop.call_soon_threadsafe(listening.set)
+
+        self._client.on_subscribe = subscribed
         self._client.on_message = self._on_message
         self._client.reconnect_delay_set(1, 1)
         self._client.connect(LOOPBACK, self._ports[1])
