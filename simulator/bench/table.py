@@ -8,9 +8,9 @@ _HEAD = """\
 
 Written by `./loquet bench`; not by hand. Every bar of the project that this chain can reach, measured on one
 machine, with the peer or limit beside it from the same run. A value is the median of several runs, then (in
-brackets) the least and the most; a loss is judged by its worst run. Loads, stores and programs are real unless
-a line says otherwise; everything runs on the one machine, so that what loads the chain takes its share of the
-same cores.
+brackets) the least and the most; a loss is judged by its worst run. Loads, stores and programs are real
+unless a line says otherwise; everything runs on the one machine, so that what loads the chain takes its
+share of the same cores.
 """
 
 

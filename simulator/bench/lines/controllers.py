@@ -114,9 +114,7 @@ async def _ramp(one: Round, fleet: _Fleet, steps: tuple[int, ...]) -> None:
         span, got, used = time.monotonic() - begun, fleet.arrived() - before, fleet.cpu_s() - cpu
         share = used / span / (os.cpu_count() or 1)
         due = count * RATE * span
-        one.say(
-            f"  {count} controllers: {got} of {due:.0f} readings arrived, its share of the processors {share:.0%}"
-        )
+        one.say(f"  {count} controllers: {got} of {due:.0f} readings arrived, {share:.0%} of the processors")
         if got < ENOUGH * due or share > BUSY:
             one.note(f"with {count}: {got} of {due:.0f} readings in time, {share:.0%} of the processors")
             return

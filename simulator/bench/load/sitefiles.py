@@ -89,14 +89,19 @@ item_sensor = true
 
 
 def probe(device: int, bus: int, number: int) -> str:
-    """A DS18B20's ROM id with its checksum (CRC-8, Maxim 27) at the end."""
+    """A DS18B20's ROM id with its checksum at the end."""
     rom = bytes((0x28, number & 0xFF, bus & 0xFF, device & 0xFF, device >> 8 & 0xFF, 0, 0))
+    return (rom + bytes((crc8(rom),))).hex()
+
+
+def crc8(data: bytes) -> int:
+    """Maxim's checksum of 1-Wire ids (application note 27)."""
     crc = 0
-    for byte in rom:
+    for byte in data:
         for bit in range(8):
             odd = (crc ^ byte >> bit) & 1
             crc = crc >> 1 ^ (0x8C if odd else 0)
-    return (rom + bytes((crc,))).hex()
+    return crc
 
 
 def _zone(device: int, zone: str, bus: int, probes: int) -> str:
