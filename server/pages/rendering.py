@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from server.foundation.context import get_context
 from server.locales import LANGUAGES, choose, translations
-from server.locales.formats import DEFAULT_ZONE, local
+from server.locales.formats import DEFAULT_ZONE, local, zone_name
 from server.pages import words
 from server.pages.theme import AUTO, DARK, LIGHT, Theme, theme_of
 from server.pages.words import Look
@@ -54,7 +54,10 @@ class Frame:
 
     language: str
     other_language: str
+    day: str
     time: str
+    clock: str
+    """Whose clock `day` and `time` are by: said on paper, which leaves the place."""
     help: str
     home: str
     note: Look | None
@@ -127,7 +130,9 @@ def render(
     frame = Frame(
         language=language,
         other_language="?" + urlencode([*kept, ("lang", other)]),
+        day=f"{now.astimezone(timezone):%d/%m/%Y}",
         time=f"{now.astimezone(timezone):%H:%M:%S}",
+        clock=zone_name(timezone, language),
         help=platform.help if platform is not None else "",
         home=home,
         note=words.look(words.NOTED, word, language) if word in words.NOTED else None,

@@ -135,3 +135,35 @@ async def test_every_page_in_every_state(
         for phase in LATER:
             faults += await _phase(chromium, phase, scene)
     assert faults == [], "\n".join(faults)
+
+
+UNSEEN = """() => {
+  const each = document.activeElement;
+  const style = getComputedStyle(each);
+  const seen = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
+  return { last: each === document.body, fault: seen || each === document.body ? "" : each.outerHTML };
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_the_keyboard_is_seen_wherever_it_is(
+    chromium: Chromium, farm: tuple[Stage, dict[str, str]], scheme: Literal["light", "dark"]
+) -> None:
+    stage, _ = farm
+    cookie = await asyncio.to_thread(stage.cookie)
+    async with chromium.on(stage.app):
+        context = await chromium.browser.new_context(base_url=BASE, viewport=PHONE, color_scheme=scheme)
+        await context.add_cookies([{"name": "loquet", "value": cookie, "url": BASE}])
+        page = await context.new_page()
+        await page.goto("/manager/orders")
+        stops = 0
+        while True:
+            await page.keyboard.press("Tab")
+            found = await page.evaluate(UNSEEN)
+            assert found["fault"] == ""
+            if found["last"]:
+                break
+            stops += 1
+            assert stops < 60, "the keyboard does not come to an end"
+        assert stops >= 12
+        await context.close()

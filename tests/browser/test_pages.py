@@ -19,7 +19,10 @@ from tests.server.pages.stage import Stage, trouble
 
 pytestmark = [pytest.mark.browser, pytest.mark.anyio]
 
-both = pytest.mark.parametrize("size", SIZES)
+both = pytest.mark.parametrize("size", SIZES if asked() else ["phone"])
+"""Where pictures are made; that every page fits both screens is looked at in `test_axe`."""
+AT_NIGHT = ("customer-ready", "manager", "zone", "doors", "producer", "health")
+"""Pages of which there is a picture in dark too."""
 
 
 @asynccontextmanager
@@ -27,7 +30,9 @@ async def page_of(
     browser: Browser, address: str, size: str, cookie: str = "", *, scripts: bool = True
 ) -> AsyncIterator[Page]:
     """A page at a size, as somebody; it fails at the end if the browser complained of anything."""
-    context = await browser.new_context(viewport=SIZES[size], java_script_enabled=scripts, base_url=address)
+    context = await browser.new_context(
+        viewport=SIZES[size], java_script_enabled=scripts, base_url=address, locale="fr-FR"
+    )
     if cookie:
         await context.add_cookies([{"name": "loquet", "value": cookie, "url": address}])
     page = await context.new_page()
@@ -48,6 +53,10 @@ async def looked_at(page: Page, name: str, size: str) -> None:
     assert measured["small"] == [], name
     if asked():
         await picture(page, f"{name}-{size}", documented=True)
+        if name in AT_NIGHT:
+            await page.emulate_media(color_scheme="dark")
+            await picture(page, f"{name}-{size}-dark", documented=True)
+            await page.emulate_media(color_scheme="light")
 
 
 @both

@@ -16,6 +16,9 @@ from tests.server.pages.stage import MANAGER, Stage, trouble
 pytestmark = [pytest.mark.browser, pytest.mark.anyio]
 
 
+PAPER = "getComputedStyle(document.body).backgroundColor"
+
+
 @asynccontextmanager
 async def plain(chromium: Chromium) -> AsyncIterator[Page]:
     """A phone whose browser runs no script."""
@@ -67,29 +70,31 @@ async def test_a_customer_pays_and_has_the_code(
         await expect(page.locator("main")).to_have_attribute("data-order-state", "ready")
 
 
+async def shade(page: Page, name: str) -> str:
+    """Chooses light or dark by its button; the colour of the page that comes back."""
+    await page.get_by_role("button", name=name).click()
+    await expect(page.get_by_role("button", name=name)).to_have_attribute("aria-pressed", "true")
+    return str(await page.evaluate(PAPER))
+
+
 async def test_light_dark_and_language_are_chosen_and_remembered(
     chromium: Chromium, farm: tuple[Stage, dict[str, str]]
 ) -> None:
     stage, orders = farm
-    paper = "getComputedStyle(document.body).backgroundColor"
     async with chromium.on(stage.app), plain(chromium) as page:
         await page.emulate_media(color_scheme="light")
         await page.goto(stage.link(orders["ready"]))
-        light = await page.evaluate(paper)
-        await page.get_by_role("button", name="Sombre").click()
-        await expect(page.locator("main")).to_have_attribute("data-order-state", "ready")
-        dark = await page.evaluate(paper)
+        light = await page.evaluate(PAPER)
+        dark = await shade(page, "Sombre")
         assert dark != light
+        await expect(page.locator("main")).to_have_attribute("data-order-state", "ready")
         await page.get_by_role("link", name="English").click()
         await expect(page.get_by_role("button", name="Dark")).to_have_attribute("aria-pressed", "true")
-        assert await page.evaluate(paper) == dark
         await page.emulate_media(media="print")
-        assert await page.evaluate(paper) == "rgb(255, 255, 255)"
+        assert await page.evaluate(PAPER) == "rgb(255, 255, 255)"
         await page.emulate_media(media="screen", color_scheme="dark")
-        await page.get_by_role("button", name="Light").click()
-        assert await page.evaluate(paper) == light
-        await page.get_by_role("button", name="Like the device").click()
-        assert await page.evaluate(paper) == dark
+        assert await shade(page, "Light") == light
+        assert await shade(page, "Like the device") == dark
 
 
 async def test_a_producer_enters_and_sees_what_is_done(
