@@ -20,7 +20,7 @@ from firmware.contract.errors import ContractError
 from server.foundation.clock import from_unix, unix_ms
 from server.foundation.context import Context
 from server.foundation.errors import Conflict, Problem
-from server.foundation.upserts import insert_into
+from server.foundation.upserts import insert_new
 from server.gateways.dispatch import Item, Taken, dispatch, dispatch_run
 from server.gateways.models import DeadLetter, DeviceRecord, Gateway, LaneCursor
 from server.gateways.schemas import Batch, BatchAnswer, BatchItem, Pace, Rejected
@@ -164,13 +164,8 @@ def _only_new(session: Session, taken: list[Taken], now: datetime) -> list[Taken
         }
         for number, one in reversed(by_number.items())
     ]
-    statement = (
-        insert_into(session, DeviceRecord)
-        .on_conflict_do_nothing()
-        .returning(*(getattr(DeviceRecord, name) for name in _NUMBER))
-    )
     session.flush()
-    fresh = {tuple(number) for number in session.connection().execute(statement, rows)}
+    fresh = set(insert_new(session, DeviceRecord, rows, _NUMBER))
     return [one for number, one in reversed(by_number.items()) if number in fresh]
 
 

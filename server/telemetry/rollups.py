@@ -10,13 +10,11 @@ from typing import Any
 from sqlalchemy import case, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from server.foundation.upserts import insert_into
+from server.foundation.upserts import insert_into, insert_new
 from server.lockers.models import Zone
 from server.telemetry.models import Reading, ReadingDay, ReadingHour
 
 HOUR, DAY = 3600, 86_400
-ROWS_AT_ONCE = 2000
-"""Rows of one statement at most: SQLite takes 32,766 values, PostgreSQL 65,535."""
 
 Zones = Mapping[tuple[str, str], int]
 """(controller id, zone key) → zone id."""
@@ -60,10 +58,10 @@ def apply(session: Session, rows: Mapping[Key, list[int]]) -> None:
     hours: dict[Key, list[int]] = {}
     days: dict[Key, list[int]] = {}
     for key in fresh:
-        length, low, mean, high, samples, _health = rows[key]
+        zone, at, probe = key
+        length, low, mean, high, samples, _health = rows[zone, at, probe]
         if samples <= 0:
             continue
-        zone, at, probe = key
         _join(hours, (zone, at - at % HOUR, probe), (low, high, mean * length, length))
     for (zone, at, probe), (low, high, weighted, seconds) in hours.items():
         _join(days, (zone, at - at % DAY, probe), (low, high, weighted, seconds))
@@ -83,12 +81,7 @@ def _join(sums: dict[Key, list[int]], key: Key, figures: tuple[int, int, int, in
     there[3] += seconds
 
 
-def _insert_minutes(session: Session, rows: Mapping[Key, list[int]]) -> list[Key]:
-    statement = (
-        insert_into(session, Reading)
-        .on_conflict_do_nothing()
-        .returning(Reading.zone_id, Reading.at, Reading.probe)
-    )
+def _insert_minutes(session: Session, rows: Mapping[Key, list[int]]) -> list[tuple[Any, ...]]:
     values = [
         {
             "zone_id": zone,
@@ -103,11 +96,7 @@ def _insert_minutes(session: Session, rows: Mapping[Key, list[int]]) -> list[Key
         }
         for (zone, at, probe), (length, low, mean, high, samples, health) in rows.items()
     ]
-    fresh: list[Key] = []
-    for start in range(0, len(values), ROWS_AT_ONCE):
-        found = session.connection().execute(statement, values[start : start + ROWS_AT_ONCE])
-        fresh += [(zone, at, probe) for zone, at, probe in found]
-    return fresh
+    return insert_new(session, Reading, values, ("zone_id", "at", "probe"))
 
 
 def _add(
