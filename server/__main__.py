@@ -5,6 +5,8 @@ import json
 import sys
 from pathlib import Path
 
+from sqlalchemy.exc import OperationalError
+
 from server.foundation.errors import ConfigurationError, Problem
 
 
@@ -48,6 +50,11 @@ def main() -> int:
             print(json.dumps(commands.openapi(), indent=2, sort_keys=True))
     except (ConfigurationError, Problem) as error:
         print(f"loquet server: {error}", file=sys.stderr)
+        return 2
+    except OperationalError as error:
+        # The driver's own first line: which server or file, never a password.
+        said = str(error.orig).splitlines()[0]
+        print(f"loquet server: the database does not answer: {said}", file=sys.stderr)
         return 2
     return 0
 

@@ -4,7 +4,7 @@ PostgreSQL lets many write at once. Nearly every change here ends in the one cha
 would queue at its end in any case, in whatever order they came to it: a deadlock waiting to happen. They
 queue at the beginning instead, as SQLite makes them do, and what a transaction checked stays true until it
 writes. It also means that numbers commit in the order in which they were given, so whoever reads on from the
-last number they saw misses nothing (docs/decisions/0014-one-writer-on-postgresql-too.md).
+last number they saw misses nothing (docs/decisions/0019-one-writer-on-postgresql-too.md).
 """
 
 from typing import Any

@@ -10,6 +10,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from server.__main__ import main
 from server.foundation import database, postgresql, timers
 from server.foundation.database import CommitUnknownError, Store
 from server.orders import holding
@@ -178,3 +179,25 @@ def test_no_password_in_what_is_said(bench: Bench, caplog: pytest.LogCaptureFixt
     assert password not in caplog.text
     assert password not in repr(wrong.writer.url)
     wrong.close()
+
+
+def test_a_database_that_does_not_answer_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config, password = tmp_path / "server.toml", tmp_path / "password"
+    for path, words in (
+        (password, "hidden"),
+        (
+            config,
+            'database_url = "postgresql://loquet@127.0.0.1:9/loquet"\ndatabase_password_file = "password"\n',
+        ),
+    ):
+        path.touch(0o600)
+        path.write_text(words)
+    monkeypatch.setattr("sys.argv", ["server", "run", "--config", str(config)])
+    assert main() == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "the database does not answer" in said
+    assert "port 9" in said
+    assert "hidden" not in said
