@@ -1,13 +1,16 @@
 """The server of a simulated day: its services over SQLite in memory, without HTTP.
 
-Each method is what an endpoint or a page does for one request: one transaction, one service call.
+Each method is what an endpoint does for one request of a gateway, a shop or a customer: one transaction, one
+service call. While `is_up` is False nobody may call any of them; people wait for `there()`.
 """
 
+import asyncio
 import json
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +18,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from server import wiring
-from server.alarms import service as alarms
 from server.alarms.models import Alarm
 from server.background import tick
 from server.foundation import migrate, timers
@@ -23,24 +25,22 @@ from server.foundation.audit import AuditEntry
 from server.foundation.clock import unix_ms
 from server.foundation.context import Context
 from server.foundation.database import Store
-from server.foundation.errors import Conflict
+from server.foundation.errors import Conflict, Unauthorized
 from server.foundation.ids import Ids
 from server.foundation.settings import Settings
 from server.foundation.vault import Vault
-from server.gateways import feed, intake, presence, snapshot
+from server.gateways import feed, intake, presence, restored, snapshot
 from server.gateways.models import Gateway
 from server.gateways.schemas import Batch
 from server.grants import codes, personal, service
-from server.lockers import blocks, commands
-from server.lockers.models import DOUBTFUL, Compartment
+from server.lockers import hearing
+from server.lockers.models import Compartment
 from server.orders import ending, holding
 from server.orders.models import Claim, Order
 from server.orders.states import OCCUPYING
 from server.payments import sessions
 from server.payments.endpoints import receive
 from server.payments.provider import CAPTURED, sign
-from server.people import logins
-from server.people.logins import Signed
 from server.sitefile import loading, secrets_file
 from server.sitefile.document import SiteFile
 from server.sitefile.secrets_file import Secrets
@@ -62,28 +62,52 @@ class Look:
     codes: tuple[str, str]
 
 
+class Clock:
+    """The server's own clocks (`server.foundation.clock.Clock`); its wall clock can be wrong."""
+
+    def __init__(self, timeline: Timeline) -> None:
+        self._timeline = timeline
+        self.offset = timedelta()
+
+    def now(self) -> datetime:
+        """What this machine takes for the present."""
+        return self._timeline.now() + self.offset
+
+    def monotonic_ms(self) -> int:
+        """Milliseconds that never jump."""
+        return self._timeline.monotonic_ms()
+
+
 class Office:
-    """One server with everything in memory."""
+    """One server with everything in memory. `after` is called after each transaction with what the audit has
+    new.
+    """
 
     def __init__(self, site_file: SiteFile, timeline: Timeline, diary: Diary) -> None:
         chance = timeline.chance("server")
-        self._diary = diary
+        self.diary = diary
+        self.clock = Clock(timeline)
         self._said = 0
         self._names: dict[str, str] = {}
+        self._awaited: dict[str, asyncio.Event] = {}
         self.site_file = site_file
-        self.after: Callable[[bool], None] = _nobody
-        """Called after each transaction; true if the audit has new lines."""
-        self.bank = site_file.sites[0].controllers[0].id
+        self.is_up = True
+        self._up = asyncio.Event()
+        self._up.set()
+        self.after: Callable[[list[AuditEntry]], None] = lambda _lines: None
         settings = Settings(database_url="sqlite://", webhook_secret="simulated", base_url="http://simulated")
         self.context = Context(
             settings,
             Store(settings.database_url),
-            timeline,
-            Ids(timeline, chance.randbytes),
+            self.clock,
+            Ids(self.clock, chance.randbytes),
             Vault(chance.randbytes(32)),
         )
+        self._raw = self.context.store.writer.raw_connection()
+        self.database: Any = self._raw.driver_connection
+        """The connection below everything, to be used between transactions."""
         wiring.wire()
-        migrate.upgrade(self.context.store)
+        _blank().backup(self.database)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "secrets.json"
             self.secrets: Secrets = secrets_file.complete(
@@ -92,37 +116,67 @@ class Office:
         with self.context.store.write() as session:
             loading.load(session, self.context, site_file, self.secrets)
         timers.ensure_periodic(self.context)
-        self.manager = self._log_in(next(p.email for p in site_file.people if p.role == "manager"))
 
     def close(self) -> None:
         """Forget everything."""
+        self._raw.close()
         self.context.store.close()
 
-    def _log_in(self, email: str) -> Signed:
+    def power(self, on: bool) -> None:
+        """The server goes down, or comes back with what it had on disk."""
+        self.is_up = on
+        if on:
+            self._up.set()
+        else:
+            self._up.clear()
+
+    async def there(self) -> None:
+        """Return when the server can be reached."""
+        await self._up.wait()
+
+    def backup(self) -> Any:
+        """The whole database as it is now."""
+        copy = type(self.database)(":memory:")
+        self.database.backup(copy)
+        return copy
+
+    def restore(self, copy: Any) -> None:
+        """An older database in place of the present one. `begin_again` before anybody reaches it."""
+        copy.backup(self.database)
+        row = self.database.execute("SELECT count FROM audit_head").fetchone()
+        self._said = row[0] if row else 0
+
+    def begin_again(self) -> None:
+        """What a restored server owes to those who know more than it does, as `./loquet restore` sees to."""
         with self.context.store.write() as session:
-            link = logins.make_link(session, self.context, email)
-            return logins.use_link(session, self.context, link.rpartition("/")[2])[0]
+            restored.begin_again(session, self.context)
+        for event in self._awaited.values():
+            event.set()
+        self.changed()
 
-    # the gateway's API.
+    # the gateways' API.
 
-    def batch(self, site_id: str, epoch: str, lane: str, items: list[dict[str, Any]]) -> int:
-        """Takes a batch; how far the lane is now. Raises RejectedError: nothing sound is ever put aside."""
+    def batch(self, site_id: str, epoch: str, lane: str, items: list[dict[str, Any]]) -> tuple[int, int]:
+        """Takes a batch; how far the lane is now, and the server's time. Raises Conflict with `expect`, and
+        RejectedError: nothing sound is ever put aside.
+        """
         body = Batch.model_validate({"epoch": epoch, "lane": lane, "items": items})
         with self.context.store.write() as session:
             answer = intake.take(session, self.context, site_id, body)
         if answer.rejected:
             raise RejectedError(f"the server put a record aside: {answer.rejected[0].code}")
-        self._changed()
-        return answer.upto
+        self.changed()
+        return answer.upto, answer.now_ms
 
     def changes(
         self, site_id: str, epoch: str, since: int, online: list[tuple[str, int, int]]
     ) -> dict[str, Any]:
-        """The feed after a cursor, as JSON."""
+        """The feed after a cursor, as JSON. Raises Gone."""
         now = self.context.clock.now()
         with self.context.store.write() as session:
             there = [presence.Online(*each) for each in online]
             presence.note(session, site_id, there, now)
+        hearing.mark(self.context.clock, site_id, now)
         with self.context.store.read() as session:
             cursor, items = feed.after(session, site_id, epoch, since)
         return {"epoch": epoch, "cursor": cursor, "now_ms": unix_ms(now), "items": items}
@@ -140,18 +194,20 @@ class Office:
             }
 
     def tick(self) -> None:
-        """Timers, refunds."""
+        """Timers, refunds, mails."""
         if tick(self.context):
-            self._changed()
+            self.changed()
 
-    # a shop and its customer.
+    # a shop and its customers.
 
-    def order(self, reference: str, products: list[str], start: datetime, end: datetime) -> str | None:
+    def order(
+        self, bank: str, reference: str, products: list[str], start: datetime, end: datetime
+    ) -> str | None:
         """An order's id; None if the wall is full then."""
         new = holding.NewOrder(
             shop_id=self.site_file.shops[0].id,
             reference=reference,
-            bank=self.bank,
+            bank=bank,
             email="client@example.org",
             name="Jeanne",
             locale="fr",
@@ -167,34 +223,46 @@ class Office:
                 raise
             return None
         self._names[made.id] = reference
-        self._changed()
+        self._awaited[made.id] = asyncio.Event()
+        self.changed()
         return made.id
 
-    def pay(self, order_id: str, event_id: str) -> str:
-        """The provider's signed webhook; what it came to."""
+    def session_of(self, order_id: str) -> tuple[str, int, str]:
+        """The payment session that the provider shows: name, cents, currency."""
         with self.context.store.read() as session:
             payment = sessions.of_order(session, order_id)
-        if payment is None:
-            raise LookupError(order_id)
+            if payment is None:
+                raise LookupError(order_id)
+            return payment.session, payment.amount_cents, payment.currency
+
+    def webhook(self, event_id: str, paid: tuple[str, int, str], *, forged: bool = False) -> str:
+        """The provider says that a session was paid; what it came to, "refused" if its signature is wrong."""
         now = int(self.context.clock.now().timestamp())
+        name, cents, currency = paid
         raw = json.dumps(
             {
                 "id": event_id,
                 "type": CAPTURED,
-                "session": payment.session,
-                "amount_cents": payment.amount_cents,
-                "currency": payment.currency,
+                "session": name,
+                "amount_cents": cents,
+                "currency": currency,
                 "created": now,
             }
         ).encode()
-        outcome = receive(self.context, raw, sign(self.context.settings.webhook_secret, now, raw))
-        self._changed()
+        secret = "a thief's" if forged else self.context.settings.webhook_secret
+        try:
+            outcome = receive(self.context, raw, sign(secret, now, raw))
+        except Unauthorized:
+            return "refused"
+        self.changed()
         return outcome
 
-    def look(self, order_id: str) -> Look:
-        """The customer's page."""
+    def look(self, order_id: str) -> Look | None:
+        """The customer's page; None if the server knows nothing of such an order (it was restored)."""
         with self.context.store.read() as session:
-            order = session.get_one(Order, order_id)
+            order = session.get(Order, order_id)
+            if order is None:
+                return None
             doors = session.scalars(
                 select(Compartment.number)
                 .join(Claim, Claim.compartment_id == Compartment.id)
@@ -204,68 +272,22 @@ class Office:
             credential = service.customer_credential(session, order_id)
             shown = codes.shown(self.context, credential) if credential else ("", "")
             state = order.state
-        self._diary.secrets.update(code for code in shown if code)
+        self.diary.keep_secret(*shown)
         return Look(state, tuple(doors), shown)
 
-    def personal_code(self, producer: str) -> str:
-        """A producer's own code, from their page."""
+    async def news(self, order_id: str) -> None:
+        """Return when something has happened to an order: its customer gets a mail."""
+        event = self._awaited[order_id]
+        event.clear()
+        await event.wait()
+
+    def personal_code(self, bank: str, producer: str) -> str:
+        """A producer's own code at a wall, from their page; "" if there is none."""
         with self.context.store.read() as session:
-            credential = personal.find(session, self.bank, producer)
+            credential = personal.find(session, bank, producer)
             code = codes.shown(self.context, credential)[1] if credential else ""
-        self._diary.secrets.add(code)
+        self.diary.keep_secret(code)
         return code
-
-    # the manager's pages.
-
-    def live_blocks(self) -> list[tuple[str, str, bool]]:
-        """(id, zone, whether a release is on its way) of each block in force."""
-        with self.context.store.read() as session:
-            found = blocks.live(session, self.bank)
-            return [(block.id, block.zone_key, block.requested_at is not None) for block in found]
-
-    def release(self, block: str) -> bool:
-        """Ask for a block's release; False if the controller is not connected."""
-        try:
-            with self.context.store.write() as session:
-                commands.release_block(session, self.context, self.manager, block, "checked the goods")
-        except Conflict:
-            return False
-        self._changed()
-        return True
-
-    def open(self, door: int, reason: str) -> bool:
-        """A remote opening; False if the controller is not connected."""
-        try:
-            with self.context.store.write() as session:
-                commands.open_door(session, self.context, self.manager, self.bank, door, reason)
-        except Conflict:
-            return False
-        self._changed()
-        return True
-
-    def unclear(self) -> list[tuple[int, str]]:
-        """(door, claim's state or "") of each compartment that a person has to look into."""
-        with self.context.store.read() as session:
-            rows = session.execute(
-                select(Compartment.number, Compartment.contents, Claim.state)
-                .outerjoin(Claim, (Claim.compartment_id == Compartment.id) & Claim.state.in_(OCCUPYING))
-                .where(Compartment.controller_id == self.bank)
-                .order_by(Compartment.number)
-            ).all()
-        waiting = ("expired", "withdrawn", "doubtful")
-        return [
-            (row[0], row[2] or "") for row in rows if row[2] in waiting or (row[1] == DOUBTFUL and not row[2])
-        ]
-
-    def confirm_empty(self, door: int) -> bool:
-        """The manager has looked; False if an order has its goods there, or the door is open."""
-        try:
-            with self.context.store.write() as session:
-                ending.confirm_empty(session, self.context, self.manager, self.bank, door, "looked inside")
-        except Conflict:
-            return False
-        self._changed()
-        return True
 
     def refund_blocked(self, order_id: str) -> bool:
         """The customer takes the money back, if that is offered."""
@@ -275,34 +297,31 @@ class Office:
                 ending.refund_by_customer(session, self.context, order)
         except Conflict:
             return False
-        self._changed()
+        self.changed()
         return True
-
-    def acknowledge_alarms(self) -> int:
-        """The manager takes note of every open alarm; how many."""
-        with self.context.store.write() as session:
-            fresh = [alarm for alarm in alarms.open_alarms(session) if alarm.acknowledged_at is None]
-            for alarm in fresh:
-                alarms.acknowledge(session, self.context, alarm.id, self.manager, "seen")
-        if fresh:
-            self._changed()
-        return len(fresh)
 
     # the log.
 
-    def _changed(self) -> None:
+    def changed(self) -> None:
         """Tell what the audit has new: everything that opens, refunds or changes state is there."""
+        row = self.database.execute("SELECT count FROM audit_head").fetchone()
+        if row is None or row[0] == self._said:
+            self.after([])
+            return
         with self.context.store.read() as session:
-            fresh = session.scalars(
-                select(AuditEntry).where(AuditEntry.id > self._said).order_by(AuditEntry.id)
-            ).all()
-            told = [(entry.action, self._about(session, entry)) for entry in fresh]
-            self._said = fresh[-1].id if fresh else self._said
-        self.after(bool(told))
-        for action, about in told:
-            self._diary.counts[action] += 1
+            fresh = list(
+                session.scalars(select(AuditEntry).where(AuditEntry.id > self._said).order_by(AuditEntry.id))
+            )
+            told = [(entry.action, entry.subject, self._about(session, entry)) for entry in fresh]
+        self._said = fresh[-1].id if fresh else self._said
+        self.after(fresh)
+        for action, subject, about in told:
+            self.diary.counts[action] += 1
             if action.startswith(_TOLD):
-                self._diary.say("server", f"{action} {about}".rstrip())
+                self.diary.say("server", f"{action} {about}".rstrip())
+            awaited = self._awaited.get(subject.removeprefix("order:"))
+            if awaited is not None:
+                awaited.set()
 
     def _about(self, session: Session, entry: AuditEntry) -> str:
         kind, _, name = entry.subject.partition(":")
@@ -310,14 +329,28 @@ class Office:
             return self._names.get(name, "")
         if kind == "alarm":
             alarm = session.get(Alarm, name)
-            return "" if alarm is None else f"{alarm.kind} {alarm.zone_key} {alarm.door or ''}".strip()
+            if alarm is None:
+                return ""
+            return " ".join(
+                filter(None, (alarm.kind, alarm.controller_id, alarm.zone_key, str(alarm.door or "")))
+            )
         door = entry.details.get("door")
         return f"door {door}" if door else str(entry.details.get("zone", ""))
 
 
+@cache
+def _blank() -> Any:
+    """A database with every table and nothing in it: made once in a process."""
+    store = Store("sqlite://")
+    migrate.upgrade(store)
+    raw = store.writer.raw_connection()
+    database: Any = raw.driver_connection
+    copy = type(database)(":memory:")
+    database.backup(copy)
+    raw.close()
+    store.close()
+    return copy
+
+
 class RejectedError(Exception):
     """The server put a record aside that our own controller had written."""
-
-
-def _nobody(_is_audited: bool) -> None:
-    """Nobody looks."""

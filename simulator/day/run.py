@@ -1,6 +1,7 @@
-"""A seeded day of one wall, from beginning to end; the same seed tells the same day, byte for byte."""
+"""Seeded days of a whole site, from beginning to end; the same seed tells the same days, byte for byte."""
 
 import asyncio
+import gc
 import logging
 import time
 from collections.abc import Callable, Coroutine
@@ -9,41 +10,49 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from firmware.services.identity import Identity
-from server.foundation.errors import ConfigurationError
-from server.sitefile import document
-from server.sitefile.document import ProductPart, SiteFile
-from simulator.day import troubles
-from simulator.day.board import Board, Record
-from simulator.day.diary import Diary
-from simulator.day.gateway import Gateway
-from simulator.day.judge import Judge
-from simulator.day.office import Office
-from simulator.day.people import HOUR, Customer, Manager, Producer, Street
-from simulator.day.timeline import Timeline
-from simulator.day.wall import Wall
-from simulator.world import plan
-from simulator.world.plan import ControllerPlan, PlanError
+from simulator.day import outages, troubles
+from simulator.day.backroom import Backroom
+from simulator.day.customers import Customer, Guesser
+from simulator.day.judge.cold import CALM_TICK_S, TICK_S
+from simulator.day.outages import Backbone
+from simulator.day.site import Site, SiteError, read
+from simulator.day.staff import Hand, Manager, Producer
+from simulator.day.street import HOUR, Street
+from simulator.day.timeline import DAY_S, Timeline
 
-DAY_S = 16.5 * HOUR
-"""From six in the morning to half past ten, when the last window is over."""
-STILL_S = 1200.0
+__all__ = ["Days", "DaysError", "Plan", "SiteError", "tell"]
+
+STILL_S = 1800.0
 """With every trouble over and nobody about, all records arrive and all blocks of work end within this."""
-_TICK_S = 120.0
-"""The server looks for due timers five times a second; a simulated one need not."""
-_ORDERS_A_DOOR = 3
+_WARM_UP_S = 60.0
+_FLUSHES = 10
+"""Readings go on for ever: at the end the newest need a moment to arrive."""
+_ORDERS_A_DOOR = 0.75
+_MOST_A_DOOR = 1.25
+"""A door is promised to one order a day: more customers than that only learn that the wall is full."""
+_OPEN_H = 11.0
+"""Customers come in the first eleven hours of a day, most of them around ten in the morning."""
 
 
-class DayError(Exception):
+class DaysError(Exception):
     """A part of the system failed by itself."""
 
 
-class SiteError(Exception):
-    """The day can't be told: the site file is none, or has no such wall."""
+@dataclass(frozen=True)
+class Plan:
+    """What is to be lived through. `haste` multiplies how often customers come and troubles befall: short
+    days dense with faults show more in a second than long ones.
+    """
+
+    seed: int
+    file: Path
+    length_s: float = DAY_S
+    period_s: int = 600
+    haste: float = 1.0
 
 
 @dataclass
-class Day:
+class Days:
     """What came of it."""
 
     digest: str
@@ -53,184 +62,206 @@ class Day:
     counts: dict[str, int] = field(default_factory=dict)
 
 
-def only(site_file: SiteFile, wall: str) -> SiteFile:
-    """The site file with nothing but one wall. Raises SiteError if it has no such wall."""
-    for site in site_file.sites:
-        for controller in site.controllers:
-            if controller.id == wall and controller.kind == "bank":
-                alone = site.model_copy(update={"controllers": [controller]})
-                return site_file.model_copy(update={"sites": [alone]})
-    raise SiteError(f"the site file has no wall {wall}")
-
-
 class Running:
-    """Everything of one day, wired. Made, lived and closed inside `timeline.micropython()`."""
+    """A site and everybody about it. Made, lived and closed inside `timeline.micropython()`."""
 
     def __init__(
-        self, timeline: Timeline, site_file: SiteFile, plan: ControllerPlan, also: Callable[[str], None]
+        self, timeline: Timeline, plan: Plan, also: Callable[[str], None], *, is_troubled: bool = True
     ) -> None:
         self.timeline = timeline
-        self.diary = Diary(self.timeline, also)
-        self.office = Office(site_file, self.timeline, self.diary)
-        self.wall = Wall(plan, self.timeline, self.diary)
-        key = bytes.fromhex(self.office.secrets["controllers"][plan.id]["key"])
-        identity = Identity(plan.site, plan.id, "locker-bank", "", 0, bytes(32), key)
-        self.board = Board(self.wall, identity, self._told, self._up)
-        self.gateway = Gateway(plan.site, plan.id, self.timeline, self.office, self._down)
-        self.judge = Judge(self.wall, self.board, self.office)
-        self.office.after = self.judge.server
-        self.street = Street(self.wall, self.board, self.office, self.gateway, self.diary)
+        self.plan = plan
+        self._is_troubled = is_troubled
+        self.site = Site(timeline, *read(plan.file, plan.period_s), also, plan.haste)
+        self.backroom = Backroom(self.site.office)
         self._tasks: list[asyncio.Task[None]] = []
         self._failure: BaseException | None = None
-        self.timeline.loop.set_exception_handler(self._failed)
+        timeline.loop.set_exception_handler(self._failed)
 
     def _failed(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """What a callback of the loop raised ends the day."""
-        self.fail(context.get("exception") or DayError(str(context["message"])))
+        """What a callback of the loop raised ends the days."""
+        self.fail(context.get("exception") or DaysError(str(context["message"])))
 
-    def _told(self, kind: str, fields: Record) -> None:
-        self.judge.told(kind, fields)
-        self.diary.counts[f"record {kind}"] += 1
-        if kind == "try":
-            self.diary.counts[f"try {fields['r']}"] += 1
-        if kind != "r":
-            shown = {key: value for key, value in fields.items() if key not in ("id", "g", "dg", "fw")}
-            self.diary.say("wall", " ".join([kind, *(f"{key}={value}" for key, value in shown.items())]))
+    def fail(self, error: BaseException) -> None:
+        """Something that nobody awaits has failed: that ends the days."""
+        self._failure = self._failure or error
 
-    def _up(self, leaf: str, payload: bytes) -> None:
-        self.gateway.heard(leaf, payload)
-
-    def _down(self, topic: str, payload: bytes) -> None:
-        if self.board.link is not None and self.board.link.connected:
-            self.board.link.receive(topic, payload)
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Let something go on beside; what it raises ends the days."""
         task = asyncio.ensure_future(work)
+        task.add_done_callback(self._ended)
         self._tasks.append(task)
         return task
 
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        if not task.cancelled() and task.exception() is not None:
+            self.fail(task.exception() or DaysError("a task failed"))
+
     async def _timers(self) -> None:
         while True:
-            self.office.tick()
-            await asyncio.sleep(_TICK_S)
+            if self.site.office.is_up:
+                self.site.office.tick()
+                self.site.judge.ticked()
+            await asyncio.sleep(TICK_S if self.site.judge.cold.is_troubled else CALM_TICK_S)
 
-    def fail(self, error: BaseException) -> None:
-        """Something that nobody awaits has failed: that ends the day."""
-        self._failure = self._failure or error
-
-    async def live(self, day_s: float) -> None:
-        """So much of the day, and the quiet after it. Raises what broke it."""
-        for work in (self._timers(), self.gateway.tick(), self.gateway.upstream(), self.gateway.downstream()):
-            self._spawn(work)
-        self.board.power(True)
-        await self._pass(60)
-        people = self._people()
-        await self._pass(day_s)
+    async def live(self) -> None:
+        """All of the days, and the quiet after them. Raises what broke them."""
+        self.spawn(self._timers())
+        for gateway in self.site.gateways.values():
+            self.spawn(gateway.upstream())
+            self.spawn(gateway.downstream())
+        for board in self.site.boards.values():
+            board.power(True)
+        self.site.judge.lines_changed()
+        await self._pass(_WARM_UP_S)
+        self.site.judge.lines_changed()
+        people = [self.spawn(work) for work in self._works()]
+        await self._pass(self.plan.length_s)
         for task in people:
             task.cancel()
         self._mend()
         await self._pass(STILL_S)
-        self.judge.end()
+        for _ in range(_FLUSHES):
+            if not self.site.judge.journals.missing():
+                break
+            for gateway in self.site.gateways.values():
+                gateway.hurry()
+            await self._pass(2)
+        self.site.judge.end()
 
-    def _people(self) -> list[asyncio.Task[None]]:
-        """Customers, producers, the manager, and misfortune."""
-        timeline, street = self.timeline, self.street
-        products = self._products()
+    def _works(self) -> list[Coroutine[Any, Any, None]]:
+        """Customers, producers, hands, the manager, and misfortune."""
+        site, timeline = self.site, self.timeline
         works: list[Coroutine[Any, Any, None]] = []
-        for number in range(1, _ORDERS_A_DOOR * len(self.wall.doors) + 1):
-            chance = timeline.chance(f"customer {number}")
-            wanted = chance.sample(products, min(len(products), chance.choice((1, 1, 2))))
-            comes = chance.triangular(0.5 * HOUR, 11 * HOUR, 4 * HOUR)
-            works.append(Customer(street, number, [each.id for each in wanted], chance).live(comes))
+        for street in site.streets.values():
+            works += self._about(street)
+        streets = list(site.streets.values())
+        works.append(Manager(streets, self.backroom, timeline.chance("manager")).live())
+        if not self._is_troubled:
+            return works
+        bone = Backbone(site.office, list(site.gateways.values()), site.judge, site.diary)
+        for name, every_days in _OUTAGES.items():
+            every_s = every_days * DAY_S / self.plan.haste
+            works.append(outages.befall(bone, name, timeline.chance(f"outage {name}"), every_s))
+        return works
+
+    def _about(self, street: Street) -> list[Coroutine[Any, Any, None]]:
+        timeline, is_wall = self.timeline, bool(street.wall.doors)
+        works: list[Coroutine[Any, Any, None]] = []
+        names = list(troubles.OF_A_BOARD) + (list(troubles.OF_DOORS) if is_wall else [])
+        for name in names if self._is_troubled else ():
+            chance = timeline.chance(f"trouble {name} {street.id}")
+            every_s = _TROUBLES[name] * DAY_S / self.plan.haste
+            works.append(troubles.befall(street, name, chance, every_s))
+        if not is_wall:
+            return works + [
+                Hand(street, zone, timeline.chance(f"hand {zone}")).live() for zone in street.wall.zones
+            ]
+        products = self.site.products(street.id)
         works += [
-            Producer(street, name, timeline.chance(f"producer {name}")).live()
+            Producer(street, name, timeline.chance(f"producer {name} {street.id}")).live()
             for name in sorted({product.producer for product in products})
         ]
-        works.append(Manager(street, timeline.chance("manager")).live())
-        works += [troubles.befall(street, name, timeline.chance(f"trouble {name}")) for name in troubles.ALL]
-        return [self._spawn(work) for work in works]
+        works.append(Guesser(street, timeline.chance(f"guesser {street.id}")).live())
+        works.append(self._customers(street, [product.id for product in products]))
+        return works
 
-    def _products(self) -> list[ProductPart]:
-        """What may lie behind this wall's doors."""
-        zones = self.office.site_file.sites[0].controllers[0].zones
-        climates = {zone.id: zone.climate for zone in zones}
-        here = {climates.get(door.zone, "ambient") for door in self.wall.plan.doors}
-        return [each for each in self.office.site_file.products if each.climate in here]
+    async def _customers(self, street: Street, products: list[str]) -> None:
+        """Each day's, one after the other."""
+        made, day = 0, 0
+        share = min(1.0, self.plan.length_s / DAY_S)
+        a_door = min(_ORDERS_A_DOOR * self.plan.haste * share, _MOST_A_DOOR)
+        count = max(1, round(a_door * len(street.wall.doors)))
+        while True:
+            for _ in range(count):
+                made += 1
+                chance = self.timeline.chance(f"customer {street.id} {made}")
+                wanted = chance.sample(products, min(len(products), chance.choice((1, 1, 2))))
+                open_s = min(_OPEN_H * HOUR, 0.6 * self.plan.length_s)
+                comes_s = chance.triangular(0, open_s, 0.36 * open_s)
+                self.spawn(Customer(street, f"{street.id}/{made}", wanted, chance).live(comes_s))
+            day += 1
+            await asyncio.sleep(max(0.0, day * DAY_S - self.timeline.seconds))
 
     def _mend(self) -> None:
-        """The day is over, whatever trouble lasts: what is still to arrive has power and whole lines."""
-        self.board.power(True)
-        if not self.board.wire_is_whole:
-            self.board.wire(True)
-        if not self.gateway.server_is_there:
-            self.gateway.wire(True)
+        """The days are over, whatever trouble lasts."""
+        office = self.site.office
+        office.clock.offset *= 0
+        office.power(True)
+        self.site.judge.server_is_back(self.timeline.seconds)
+        self.site.mend()
 
     async def _pass(self, seconds: float) -> None:
-        """Let time pass; whoever fails meanwhile ends the day."""
+        """Let time pass; whoever fails meanwhile ends the days."""
         until = self.timeline.seconds + seconds
         while self.timeline.seconds < until:
-            await asyncio.sleep(min(10.0, until - self.timeline.seconds))
-            failure = self._failure or self.board.failure
+            await asyncio.sleep(min(20.0, until - self.timeline.seconds))
+            failure = self._failure
+            for board in self.site.boards.values():
+                failure = failure or board.failure
             if failure is not None:
                 raise failure
-            for task in self._tasks:
-                if task.done() and not task.cancelled() and task.exception() is not None:
-                    raise task.exception() or DayError("a task failed")
 
     def close(self) -> None:
         """End every task and forget everything."""
-        self.board.power(False)
         for task in self._tasks:
             task.cancel()
-        pending = asyncio.all_tasks(self.timeline.loop)
-        if pending:
-            self.timeline.loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
-        self.office.close()
+        self.site.close()
+
+
+_TROUBLES = {
+    "jam": 4,
+    "forced": 5,
+    "blind": 4,
+    "compressor": 6,
+    "unplugged": 6,
+    "lying": 6,
+    "network": 3,
+    "power": 4,
+    "power in a write": 5,
+    "worn": 12,
+    "replayed": 4,
+}
+"""Days between two of a kind at one controller."""
+_OUTAGES = {"internet": 2, "box": 4, "server": 3, "restored": 9, "gateway clock": 7, "server clock": 8}
+"""Days between two of a kind."""
 
 
 class _Heard(logging.Handler):
     """An error that a part only logs is one all the same; warnings are part of a day."""
 
     def __init__(self, running: Running) -> None:
-        super().__init__()
+        super().__init__(logging.ERROR)
         self._running = running
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.levelno >= logging.ERROR:
-            cause = record.exc_info[1] if record.exc_info else None
-            self._running.fail(cause or DayError(record.getMessage()))
+        cause = record.exc_info[1] if record.exc_info else None
+        self._running.fail(cause or DaysError(record.getMessage()))
 
 
-def tell(seed: int, file: Path, wall: str, also: Callable[[str], None], day_s: float = DAY_S) -> Day:
-    """Live through a day; `also` gets each line of its log.
+def tell(plan: Plan, also: Callable[[str], None]) -> Days:
+    """Live through the days; `also` gets each line of the log.
 
-    Raises SiteError if the site file can't be used; else what broke the day: InvariantError, LeakError,
-    RejectedError, or whatever ended a part of the system.
+    Raises SiteError if the site file can't be used; else what broke the days: InvariantError, LeakError,
+    RejectedError, or whatever ended a part of the system. The last lines are in its notes.
     """
     started = time.monotonic()
-    site_file, controller = read(file, wall)
-    timeline = Timeline(seed)
+    timeline = Timeline(plan.seed)
     with ExitStack() as stack:
         stack.callback(timeline.loop.close)
         stack.enter_context(timeline.micropython())
-        running = Running(timeline, site_file, controller, also)
+        running = Running(timeline, plan, also)
         stack.callback(running.close)
         heard = _Heard(running)
         logging.getLogger().addHandler(heard)
         stack.callback(logging.getLogger().removeHandler, heard)
-        timeline.loop.run_until_complete(running.live(day_s))
-    counts = dict(sorted(running.diary.counts.items()))
-    diary, checks = running.diary, running.judge.checks
-    return Day(diary.digest, diary.lines, checks, time.monotonic() - started, counts)
-
-
-def read(file: Path, wall: str) -> tuple[SiteFile, ControllerPlan]:
-    """One wall of a site file, as the server and the world know it. Raises SiteError."""
-    try:
-        site_file = only(document.read(file), wall)
-        controller = next(each for each in plan.read(file) if each.id == wall)
-    except (ConfigurationError, PlanError) as error:
-        raise SiteError(str(error)) from error
-    if not site_file.shops or not any(person.role == "manager" for person in site_file.people):
-        raise SiteError(f"{file}: a day needs a shop and a manager")
-    return site_file, controller
+        # What a run makes it keeps to its end: looking for garbage among it costs a tenth of the time.
+        gc.freeze()
+        stack.callback(gc.unfreeze)
+        try:
+            timeline.loop.run_until_complete(running.live())
+        except BaseException as error:
+            error.add_note("\n".join(running.site.diary.last))
+            raise
+    diary, checks = running.site.diary, running.site.judge.checks
+    counts = dict(sorted(diary.counts.items()))
+    return Days(diary.digest, diary.lines, checks, time.monotonic() - started, counts)

@@ -1,42 +1,56 @@
-"""The wall of a simulated day: doors, goods, keys, coils, fridges, in the shapes of the firmware's drivers.
+"""What one controller stands in front of: a bank's doors, goods and keys, or the rooms of a hangar.
 
-Mechanics and cold are those of `simulator.world`; only chips and buses are left out.
+Mechanics and cold are those of `simulator.world`; only chips and buses are left out (`drivers`).
 """
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Callable
 
 from firmware.contract import records
-from firmware.drivers.ds18b20 import ProbeBus
-from firmware.drivers.items import Items
-from firmware.drivers.keypad import Keypad
 from simulator.day.diary import Diary
-from simulator.day.timeline import Timeline
-from simulator.world.chips.ds18b20 import rom_bytes
+from simulator.day.timeline import Calm, Timeline
+from simulator.world.climate import Space
 from simulator.world.doors import Door, Happening
-from simulator.world.plan import ControllerPlan, DoorPlan
+from simulator.world.plan import ControllerPlan
 from simulator.world.zone import Zone
 
 _KEY_S = (0.12, 0.4)
 _SWITCH = ("door_open", "door_close")
+_STEP_S = 10.0
+"""A twelfth of the fastest change of a space: finer steps show nothing but cost most of a month."""
+
+
+class _Space(Space):
+    """The physics of `climate` in steps that fit a month."""
+
+    def step(self, seconds: float) -> None:
+        """Let `seconds` pass."""
+        count = math.ceil(seconds / _STEP_S)
+        for _ in range(count):
+            self._small(seconds / count)
 
 
 class Wall:
-    """Everything in front of and behind the doors of one bank. `power` False: its coils and keys are dead."""
+    """Everything behind the pins of one controller."""
 
     def __init__(self, plan: ControllerPlan, timeline: Timeline, diary: Diary) -> None:
         self.plan = plan
         self.timeline = timeline
+        self.calm = Calm(timeline, self._is_busy)
         self._diary = diary
-        self._chance = timeline.chance("wall")
+        self._chance = timeline.chance(f"wall {plan.id}")
         self.doors = {door.number: Door(door.number, self._chance) for door in plan.doors}
         self._plans = {door.number: door for door in plan.doors}
-        self.zones = {
-            zone.id: Zone(zone, timeline.chance(f"zone {zone.id}"), lambda what: self._note(what))
-            for zone in plan.zones
-        }
-        self._stepped = 0.0
+        self.zones: dict[str, Zone] = {}
+        for each in plan.zones:
+            zone = Zone(each, timeline.chance(f"zone {plan.id} {each.id}"), self._note)
+            zone.space = _Space(zone.space.build)
+            self.zones[each.id] = zone
+        self._stepped = timeline.seconds
+        self.open_rooms: set[str] = set()
+        """Zones of a hangar whose door stands open."""
         self.blind: set[int] = set()
         self.coils: list[int] = []
         """Doors whose coil is on: never more than one."""
@@ -44,19 +58,27 @@ class Wall:
         self.finger = asyncio.Lock()
         """Who stands at the keypad; others queue behind."""
         self.on_coil: Callable[[int, bool], None] = lambda _door, _on: None
+        self.on_step: Callable[[], None] = lambda: None
+        """Told when the cold has gone on."""
+        self.is_powered = False
+        """Whether its keypad and coils have current."""
         self._timers: dict[int, asyncio.TimerHandle] = {}
         self._watching: list[asyncio.Future[None]] = []
 
     def _note(self, what: str) -> None:
-        self._diary.say("world", what)
+        self._diary.say(self.plan.id, f"({what})")
+
+    def _is_busy(self) -> bool:
+        return bool(self.keys) or any(door.is_open for door in self.doors.values())
 
     # hands.
 
     async def type(self, code: str) -> None:
         """Press keys one after the other."""
         for key in code:
-            self.keys.append(key)
-            self.timeline.moved()
+            if self.is_powered:
+                self.keys.append(key)
+                self.calm.moved()
             await asyncio.sleep(self._chance.uniform(*_KEY_S))
 
     def pull(self, number: int) -> bool:
@@ -80,6 +102,19 @@ class Wall:
     def force(self, number: int) -> None:
         """Break a door open."""
         self._happened(number, self.doors[number].force(self.timeline.seconds))
+
+    def room(self, zone: str, is_open: bool) -> None:
+        """Open or shut the door of a room of the hangar."""
+        if (zone in self.open_rooms) == is_open:
+            return
+        self.step()
+        if is_open:
+            self.open_rooms.add(zone)
+        else:
+            self.open_rooms.discard(zone)
+        self.zones[zone].space.open_share = float(is_open)
+        self._note(f"the door of {zone} is {'opened' if is_open else 'shut'}")
+        self.calm.moved()
 
     def open_doors(self) -> list[int]:
         """Doors that stand open."""
@@ -108,7 +143,7 @@ class Wall:
             if each.kind in _SWITCH:
                 self._diary.counts[each.kind] += 1
                 self._share()
-        self.timeline.moved()
+        self.calm.moved()
         timer = self._timers.pop(number, None)
         if timer is not None:
             timer.cancel()
@@ -133,22 +168,19 @@ class Wall:
         for zone in self.zones.values():
             mine = [door.number for door in self.plan.doors if door.zone == zone.id]
             wide = [number for number in mine if self.doors[number].is_open]
-            zone.space.open_share = len(wide) / len(mine) if mine else 0.0
+            if mine:
+                zone.space.open_share = len(wide) / len(mine)
 
     def step(self) -> None:
         """Let the cold go on to the present."""
         passed, self._stepped = self.timeline.seconds - self._stepped, self.timeline.seconds
+        if passed <= 0:
+            return
         for zone in self.zones.values():
             zone.step(passed)
+        self.on_step()
 
     # what the controller's drivers reach.
-
-    def at(self, board: int, channel: int) -> DoorPlan:
-        """The door on a lock; KeyError if nothing hangs there."""
-        for door in self.plan.doors:
-            if (door.board, door.channel) == (board, channel):
-                return door
-        raise KeyError((board, channel))
 
     def coil(self, number: int, on: bool) -> None:
         """Current through a coil, or no more."""
@@ -172,85 +204,3 @@ class Wall:
         if number in self.blind or not self._plans[number].item_sensor:
             return records.BLIND
         return records.PRESENT if self.doors[number].items else records.ABSENT
-
-
-class Locks:
-    """A lock board's driver (`firmware.drivers.seams.LockBoard`)."""
-
-    def __init__(self, wall: Wall, board: int) -> None:
-        self._wall = wall
-        self._board = board
-        self.locks = wall.plan.boards[board].locks
-        self.open_bits = 0
-
-    async def pulse(self, channel: int, pulse_ms: int) -> bool:
-        """Energise one lock for so long."""
-        number = self._wall.at(self._board, channel).number
-        self._wall.coil(number, True)
-        await asyncio.sleep(pulse_ms / 1000)
-        self._wall.coil(number, False)
-        return True
-
-    async def refresh(self) -> bool:
-        """Read the contacts, bounces and all."""
-        now, bits = self._wall.timeline.seconds, 0
-        for door in self._wall.plan.doors:
-            if door.board == self._board and self._wall.doors[door.number].contact(now):
-                bits |= 1 << (door.channel - 1)
-        self.open_bits = bits
-        return True
-
-    def guard(self) -> None:
-        """A coil's time is bounded by `pulse` itself here."""
-
-
-class Keys(Keypad):
-    """The keypad's driver: a key that was pressed is scanned once."""
-
-    def __init__(self, wall: Wall) -> None:
-        super().__init__([], [])
-        self._wall = wall
-
-    def scan(self, now_ms: int) -> str:  # noqa: ARG002 - the real one debounces by it
-        """The key that went down since the last scan."""
-        return self._wall.keys.popleft() if self._wall.keys else ""
-
-
-class Eyes(Items):
-    """The item sensors' driver."""
-
-    def __init__(self, wall: Wall) -> None:
-        self._wall = wall
-
-    async def look(self, board: int, channel: int) -> int:
-        """What the sensor of one compartment says."""
-        return self._wall.item(self._wall.at(board, channel).number)
-
-
-class Bus(ProbeBus):
-    """The probes of one 1-Wire bus."""
-
-    def __init__(self, wall: Wall, bus: int) -> None:
-        self._wall = wall
-        zones = [wall.zones[zone.id] for zone in wall.plan.zones if zone.bus == bus]
-        self._probes = {rom_bytes(probe.rom): probe for zone in zones for probe in zone.probes}
-
-    def _is_anybody_there(self) -> bool:
-        return any(not probe.unplugged for probe in self._probes.values())
-
-    def convert(self) -> bool:
-        """Start a conversion in every probe."""
-        self._wall.step()
-        for probe in self._probes.values():
-            if not probe.unplugged:
-                probe.convert(self._wall.timeline.seconds)
-        return self._is_anybody_there()
-
-    def read(self, rom: bytes) -> bytearray | None:
-        """Nine bytes; all ones where nobody answers, None if the bus is empty."""
-        if not self._is_anybody_there():
-            return None
-        probe = self._probes.get(rom)
-        if probe is None or probe.unplugged:
-            return bytearray(b"\xff" * 9)
-        return bytearray(probe.scratchpad(self._wall.timeline.seconds))

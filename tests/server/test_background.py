@@ -67,6 +67,27 @@ def test_a_timer_that_fails_holds_back_no_other_and_waits_longer(
     assert waits == [30.0, 60.0, 120.0]
 
 
+def test_a_clock_that_is_set_back_does_not_rest_what_runs_again_and_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else nobody watches over silence until the old time has come again."""
+    ran: list[str] = []
+    monkeypatch.setitem(timers._PERIODS, "watch", timedelta(seconds=5))
+    monkeypatch.setitem(timers._HANDLERS, "watch", lambda _session, _context, _subject: ran.append("watch"))
+    monkeypatch.setitem(timers._HANDLERS, "once", lambda _session, _context, subject: ran.append(subject))
+    timers.ensure_periodic(bench.context)
+    with bench.context.store.write() as session:
+        timers.set_timer(session, "once", "in an hour", bench.clock.now() + timedelta(hours=1))
+    timers.run_due(bench.context)
+    bench.clock.advance(hours=-1)
+    timers.run_due(bench.context)
+    timers.run_due(bench.context)
+    assert ran == ["watch", "watch"], "at once, once, and nothing that was planned for a moment"
+    bench.clock.advance(seconds=5)
+    timers.run_due(bench.context)
+    assert ran == ["watch"] * 3
+
+
 def test_the_thread_goes_on_after_a_failure_nobody_foresaw(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,7 +7,18 @@ from datetime import timedelta
 
 import pytest
 
-from simulator.day.timeline import BEGIN, CALM_MS, StalledError, Timeline
+from firmware.drivers.ds18b20 import CONVERT_MS
+from simulator.day.timeline import (
+    BEGIN,
+    CALM_MS,
+    QUIET_MS,
+    RESTLESS_S,
+    WHOSE,
+    Calm,
+    StalledError,
+    Timeline,
+    look_again,
+)
 
 
 @pytest.fixture
@@ -42,19 +53,37 @@ def test_many_sleeps_add_up(timeline: Timeline) -> None:
 
 
 def test_a_look_again_is_long_in_calm_and_ends_when_something_moves(timeline: Timeline) -> None:
-    async def look() -> list[float]:
-        looks: list[float] = []
-        timeline.loop.call_later(CALM_MS / 1000 * 1.5, timeline.moved)
-        for _ in range(4):
-            await timeline.look_again(40)
-            looks.append(timeline.seconds)
-        return looks
+    busy = [True]
+    calm = Calm(timeline, lambda: busy[0])
+    look = timeline.loop.run_until_complete
 
-    calm, moved, first, second = timeline.loop.run_until_complete(look())
-    assert calm == pytest.approx(CALM_MS / 1000, abs=0.001)
-    assert moved == pytest.approx(CALM_MS / 1000 * 1.5, abs=0.001)
-    assert first - moved == pytest.approx(0.04, abs=0.001)
-    assert second - first == pytest.approx(0.04, abs=0.001)
+    async def pass_by(ms: int = 40) -> float:
+        begun = timeline.seconds
+        await calm.look_again(ms)
+        return timeline.seconds - begun
+
+    assert look(pass_by()) == pytest.approx(CALM_MS / 1000, abs=0.001)
+    timeline.loop.call_later(0.5, calm.moved)
+    assert look(pass_by()) == pytest.approx(0.5, abs=0.001)
+    assert look(pass_by()) == pytest.approx(0.04, abs=0.001), "something has just moved"
+    look(asyncio.sleep(RESTLESS_S))
+    assert look(pass_by()) == pytest.approx(CALM_MS / 1000, abs=0.001), "a door stands open"
+    busy[0] = False
+    assert look(pass_by()) == pytest.approx(QUIET_MS / 1000, abs=0.001)
+
+
+def test_a_conversion_and_a_turn_are_no_looks(timeline: Timeline) -> None:
+    async def waits() -> tuple[float, float]:
+        WHOSE.set(Calm(timeline, lambda: False))
+        begun = timeline.seconds
+        await look_again(CONVERT_MS)
+        converted = timeline.seconds
+        await look_again(0)
+        return converted - begun, timeline.seconds - converted
+
+    conversion, turn = timeline.loop.run_until_complete(waits())
+    assert conversion == pytest.approx(CONVERT_MS / 1000, abs=0.001)
+    assert turn == pytest.approx(0, abs=0.001)
 
 
 def test_when_everybody_waits_for_somebody_else_that_is_said(timeline: Timeline) -> None:
