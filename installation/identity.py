@@ -13,7 +13,10 @@ def become_owner_of(folder: Path) -> None:
     status = folder.stat()
     if status.st_uid == 0:
         return
-    os.initgroups(pwd.getpwuid(status.st_uid).pw_name, status.st_gid)
+    try:
+        os.initgroups(pwd.getpwuid(status.st_uid).pw_name, status.st_gid)
+    except KeyError:  # a number without a name: another machine's disk
+        os.setgroups([status.st_gid])
     os.setgid(status.st_gid)
     os.setuid(status.st_uid)
     os.umask(0o077)

@@ -7,12 +7,17 @@ from pathlib import Path
 from alembic.util import CommandError
 
 from installation.backup.copying import revision_of
-from installation.backup.making import Sources, back_up
+from installation.backup.making import Sources, back_up, note
 from installation.errors import InstallationError
 from server import commands
 from server.foundation import migrate
+from server.foundation.clock import SystemClock
+from server.foundation.context import Context
 from server.foundation.database import Store
 from server.foundation.errors import ConfigurationError
+from server.foundation.ids import Ids
+from server.foundation.settings import read_or_make_key
+from server.foundation.vault import Vault
 from server.healthcheck import host
 
 
@@ -37,6 +42,7 @@ def upgrade(sources: Sources, backups: Path, keep: int) -> Iterator[str]:
                 " doors open all the while"
             )
         yield from back_up(sources, backups, keep)
+        newest = max(backups.glob("loquet-*")).name
         try:
             migrate.upgrade(store)
         except Exception as error:  # whatever a migration raises, the transaction is rolled back
@@ -44,6 +50,10 @@ def upgrade(sources: Sources, backups: Path, keep: int) -> Iterator[str]:
                 f"the migration failed and left nothing behind ({type(error).__name__}): the database is at"
                 f" revision {before} as before, and the program of before runs on it"
             ) from error
+        clock = SystemClock()
+        vault = Vault(read_or_make_key(Path(settings.data_key_file)))
+        with store.write() as session:
+            note(session, Context(settings, store, clock, Ids(clock), vault), newest)
         yield f"the database went from revision {before} to {revision_of(store)}"
     finally:
         store.close()

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy.orm import Session
+
 from installation.backup import archive, copying, facts
 from installation.backup.archive import Manifest
 from installation.backup.facts import RehearsalError
@@ -60,7 +62,7 @@ def back_up(sources: Sources, folder: Path, keep: int, clock: Clock | None = Non
         if migrate.is_current(store):
             context = Context(sources.settings, store, clock, Ids(clock), vault)
             with store.write() as session:
-                record(session, context, "system", "server.backed-up", BACKUP, {"file": target.name})
+                note(session, context, target.name)
     finally:
         store.close()
     held = manifest.facts
@@ -71,6 +73,11 @@ def back_up(sources: Sources, folder: Path, keep: int, clock: Clock | None = Non
     )
     yield from _about_secrets(sources, manifest)
     yield from _forget(folder, keep, target)
+
+
+def note(session: Session, context: Context, name: str) -> None:
+    """Writes into the audit that what the database holds is in a verified archive: health tells its age."""
+    record(session, context, "system", "server.backed-up", BACKUP, {"file": name})
 
 
 def _gather(sources: Sources, store: Store, vault: Vault, clock: Clock, into: Path) -> Manifest:

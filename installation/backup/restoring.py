@@ -13,7 +13,7 @@ from sqlalchemy import Connection, inspect
 
 from installation.backup import archive, facts
 from installation.backup.archive import Manifest
-from installation.backup.making import Sources, key_mark
+from installation.backup.making import Sources, key_mark, note
 from installation.backup.pour import pour
 from installation.errors import InstallationError
 from server.foundation import migrate
@@ -64,8 +64,10 @@ def restore(file: Path, sources: Sources, *, force: bool) -> Iterator[str]:
             else:
                 yield from _place_rows(scratch.database, store, force=force)
             clock = SystemClock()
+            context = Context(settings, store, clock, Ids(clock), vault)
             with store.write() as session:
-                count = begin_again(session, Context(settings, store, clock, Ids(clock), vault))
+                count = begin_again(session, context)
+                note(session, context, file.name)
         finally:
             store.close()
     yield f"new epoch: the documents of {count} controllers begin anew"

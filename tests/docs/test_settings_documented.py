@@ -2,11 +2,9 @@
 programs.
 """
 
-import json
 import re
 from pathlib import Path
 
-import pytest
 from pydantic import BaseModel
 
 from gateway import settings as gateway_settings
@@ -93,9 +91,3 @@ def test_every_alarm_has_its_line() -> None:
         if (match := re.match(r"`(\w+)`", row[0])) is not None
     }
     assert listed == {kind: (rule.urgency, rule.mailed) for kind, rule in rules.RULES.items()}
-
-
-@pytest.mark.parametrize("key", ["site", "device", "board", "broker_host", "broker_port", "psk", "key"])
-def test_the_identity_shown_has_every_member(key: str) -> None:
-    [example] = fences(OPERATIONS, "json")
-    assert key in json.loads(example)

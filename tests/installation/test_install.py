@@ -249,3 +249,36 @@ def test_each_unit_may_write_its_state_alone(verifiable: Path) -> None:
         ):
             assert line in text, (unit.name, line)
     assert "ReadWritePaths=/var/backups/loquet" in (verifiable / "loquet-backup.service").read_text()
+
+
+def test_nobody_special_is_told_what_is_possible_and_may_fill_a_folder(
+    image: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert run("server", "install", "--prefix", "/opt/loquet") == 2
+    refusal = capsys.readouterr().err
+    assert refusal.count("\n") == 1
+    assert "sudo" in refusal
+    (image / "etc/passwd").write_text("root:x:0:0::/root:/bin/sh\n")
+    assert run(*into(image, "server", "install")) == 0
+    said = capsys.readouterr().out
+    assert "left   user loquet" in said
+    assert "give " in said
+    assert (image / "etc/systemd/system/loquet-server.service").is_file()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_root_looks_after_the_servers_data_as_their_owner(tmp_path: Path) -> None:
+    os.chown(tmp_path, USER, GROUP)
+    code = (
+        "import os, sys; from pathlib import Path; from installation import identity\n"
+        "identity.become_owner_of(Path(sys.argv[1])); print(os.getuid(), os.getgid(), os.getgroups())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        cwd=places.CHECKOUT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == f"{USER} {GROUP} [{GROUP}]\n"
