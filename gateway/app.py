@@ -62,7 +62,8 @@ class Gateway:
         )
         # Each thread has a client of its own: a poll that waits must not hold back a batch.
         trusted = trust(settings.server_ca_file)
-        self._servers = tuple(Server(settings.server_url, token, trusted) for _ in range(2))
+        run = host.random_hex(16)
+        self._servers = tuple(Server(settings.server_url, token, trusted, run) for _ in range(2))
         self._upstream = Upstream(self._site, self._writer, self._servers[0], _patient(), host.now)
         self._downstream = Downstream(self._site, self._writer, self._servers[1], _patient(), host.now)
         self._upstream.reached = self._downstream.hurry

@@ -80,6 +80,12 @@ def renumber(database: sqlite3.Connection, fresh: str) -> None:
     database.execute("UPDATE lane SET numbered = 0, acked = 0")
 
 
+def numbered(database: sqlite3.Connection, lane: Lane) -> int:
+    """The last number given in a lane; 0 if none was."""
+    (last,) = database.execute("SELECT numbered FROM lane WHERE lane = ?", (lane,)).fetchone()
+    return int(last)
+
+
 def demote(database: sqlite3.Connection, received_before_ms: int) -> int:
     """Move live readings that waited too long to the backfill lane; how many."""
     return database.execute(

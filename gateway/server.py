@@ -51,6 +51,10 @@ class ExpectedError(ServerError):
         self.expect = expect
 
 
+class FencedError(ServerError):
+    """409: another gateway with this one's identity began later, and speaks for the site now."""
+
+
 class GoneError(ServerError):
     """410: the feed's cursor is too old or of another epoch: fetch the snapshot."""
 
@@ -84,13 +88,14 @@ def trust(ca_file: Path | None) -> ssl.SSLContext:
 class Server:
     """The server's gateway API (docs/interfaces.md section 2). Every method raises ServerError."""
 
-    def __init__(self, url: str, token: str, context: ssl.SSLContext) -> None:
+    def __init__(self, url: str, token: str, context: ssl.SSLContext, run: str = "") -> None:
+        """`run`: a random number of this process, in hex; the server tells a copied gateway by it."""
         self.certificate_ends: int | None = None
         """Unix time until which the server's certificate is good, as last seen; None without TLS."""
         self._client = httpx.Client(
             verify=context,
             base_url=url,
-            headers={"Authorization": f"Bearer {token}", "Accept": "application/json"},
+            headers={"Authorization": f"Bearer {token}", "Accept": "application/json", "Loquet-Run": run},
             timeout=httpx.Timeout(TIMEOUT_S, connect=5.0),
             follow_redirects=False,
         )
@@ -194,6 +199,8 @@ def _fault(answer: httpx.Response) -> ServerError:
         expect = problem.get("expect") if isinstance(problem, dict) else None
         if isinstance(expect, int) and not isinstance(expect, bool):
             return ExpectedError(expect)
+        if isinstance(problem, dict) and problem.get("code") == "fenced":
+            return FencedError(text, status)
     return ServerError(text, status, _retry_after(answer))
 
 

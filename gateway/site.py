@@ -131,6 +131,16 @@ class Site:
         if not lanes.acknowledge(self.database, lane, upto, now.wall_ms):
             lanes.renumber(self.database, self._random_hex(16))
 
+    def fenced(self) -> None:
+        """Another gateway with this one's identity has sent numbers of this stream: all that is kept gets new
+        ones, for the day on which this one is heard again.
+        """
+        lanes.renumber(self.database, self._random_hex(16))
+
+    def stream(self, lane: Lane) -> tuple[str, int]:
+        """The stream's epoch, and the last number given in a lane."""
+        return lanes.epoch(self.database, self._random_hex(16)), lanes.numbered(self.database, lane)
+
     def expected(self, lane: Lane, expect: int) -> None:
         """The server wants another number next."""
         if lanes.rewind(self.database, lane, expect):

@@ -11,7 +11,15 @@ from gateway.errors import GatewayError
 from gateway.lanes import Lane, Row
 from gateway.moment import Moment
 from gateway.pace import Pace
-from gateway.server import ExpectedError, Receipt, Server, ServerError, TooLargeError, UnacceptableError
+from gateway.server import (
+    ExpectedError,
+    FencedError,
+    Receipt,
+    Server,
+    ServerError,
+    TooLargeError,
+    UnacceptableError,
+)
 from gateway.site import Site
 from gateway.suspicion import FAULT, Suspicion
 from gateway.writer import Writer
@@ -40,6 +48,11 @@ class Upstream:
         self._now = now
         self._pace = Pace()
         self._suspicion = Suspicion()
+        self._unasked = set(Lane)
+        """Lanes of which the server has not yet said how far it is: this store may be an older copy, and must
+        not give numbers a second time.
+        """
+        self._is_fenced = False
         self._woken = threading.Event()
         self.reached: Callable[[], None] = _nobody
         """Called when the server was out of reach and no longer is."""
@@ -88,11 +101,26 @@ class Upstream:
     def _one_batch(self) -> bool:
         """Send the most urgent batch; False if nothing may or need be sent."""
         for lane in self._pace.due(time.monotonic()):
+            if lane in self._unasked and not self._ask(lane):
+                return True
             epoch, rows = self._next(lane)
             if rows:
                 self._deliver(epoch, lane, rows)
                 return True
         return False
+
+    def _ask(self, lane: Lane) -> bool:
+        """How far is the server in this lane? Whether it said so. A store that is new has nothing to ask."""
+        epoch, numbered = self._writer.call(lambda _e: self._site.stream(lane))
+        if numbered:
+            try:
+                receipt = self._server.batch(epoch, lane, [])
+            except ServerError as error:
+                self._failed(error)
+                return False
+            self._writer.call(lambda _e: self._site.acknowledged(lane, receipt.upto, self._now()))
+        self._unasked.discard(lane)
+        return True
 
     def _next(self, lane: Lane) -> tuple[str, list[Row]]:
         limit = self._pace.limit(lane)
@@ -137,6 +165,7 @@ class Upstream:
             self._site.tally.add("gw", "rejected")
         self._writer.call(settle)
         self._down_since = None
+        self._is_fenced = False
         self._pace.wished(lane, receipt.max_batch, receipt.min_ms, time.monotonic())
         self._backoff.good(time.monotonic())
 
@@ -175,6 +204,11 @@ class Upstream:
 
     def _failed(self, error: ServerError) -> None:
         self.is_up = False
+        if isinstance(error, FencedError) and not self._is_fenced:
+            log.critical("another gateway speaks for this site: switch one of them off")
+            self._site.tally.add("gw", "fenced")
+            self._writer.call(lambda _e: self._site.fenced())
+            self._is_fenced = True
         if self._down_since is None:
             self._down_since = self._now().unix_s
             log.warning("server not reached", extra={"error": str(error)})

@@ -14,10 +14,10 @@ from sqlalchemy import select
 
 from server.foundation.clock import unix_ms
 from server.foundation.context import Context, get_context
-from server.foundation.errors import BadRequest, NotFound, TooLarge, Unauthorized, Unprocessable
+from server.foundation.errors import BadRequest, Conflict, NotFound, TooLarge, Unauthorized, Unprocessable
 from server.foundation.vault import token_hash
 from server.foundation.web import problems
-from server.gateways import feed, intake, presence, snapshot
+from server.gateways import feed, fence, intake, presence, snapshot
 from server.gateways.bell import Listener
 from server.gateways.models import Gateway
 from server.gateways.schemas import Batch, BatchAnswer, Change, Changes
@@ -35,8 +35,13 @@ process."""
 Ctx = Annotated[Context, Depends(get_context)]
 
 
-def gateway_site(context: Ctx, authorization: Annotated[str, Header()] = "") -> str:
-    """The site whose gateway's token the request bears; raises Unauthorized."""
+def gateway_site(
+    context: Ctx,
+    authorization: Annotated[str, Header()] = "",
+    loquet_run: Annotated[str, Header(max_length=32, pattern=r"^[0-9a-f]*$")] = "",
+) -> str:
+    """The site whose gateway's token the request bears; raises Unauthorized, or Conflict if another process
+    has taken this one's place (`Loquet-Run` is the number that each draws at its start)."""
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise Unauthorized("a gateway token is needed", headers={"WWW-Authenticate": "Bearer"})
@@ -45,7 +50,12 @@ def gateway_site(context: Ctx, authorization: Annotated[str, Header()] = "") -> 
         gateway = session.scalars(select(Gateway).where(Gateway.token_hash == hashed)).one_or_none()
         if gateway is None or not hmac.compare_digest(gateway.token_hash, hashed):
             raise Unauthorized("this token is no gateway's", headers={"WWW-Authenticate": "Bearer"})
-        return gateway.site_id
+        site_id, run = gateway.site_id, gateway.run
+    if loquet_run and loquet_run != run:
+        admitted = context.store.run(lambda session: fence.admit(session, context, site_id, loquet_run))
+        if not admitted:
+            raise Conflict("another gateway speaks for this site now", code="fenced")
+    return site_id
 
 
 GatewaySite = Annotated[str, Depends(gateway_site)]
@@ -115,7 +125,7 @@ def _note(context: Context, site_id: str, online: list[presence.Online]) -> None
     hearing.mark(context.clock, site_id, now)
 
 
-@router.get("/changes", responses=problems(401, 410), response_model_exclude_none=True)
+@router.get("/changes", responses=problems(401, 409, 410), response_model_exclude_none=True)
 async def get_changes(
     context: Ctx,
     request: Request,
@@ -143,7 +153,7 @@ async def get_changes(
             await bell.wait(min(left, _LOOK_AGAIN_S))
 
 
-@router.get("/snapshot", responses=problems(401, 404), response_model_exclude_none=True)
+@router.get("/snapshot", responses=problems(401, 404, 409), response_model_exclude_none=True)
 def get_snapshot(context: Ctx, site_id: GatewaySite) -> Changes:
     """The whole desired state of the site's controllers, and the cursor from which to go on. Commands are
     not repeated."""

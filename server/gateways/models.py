@@ -22,6 +22,12 @@ class Gateway(Base):
     heard_at: Mapped[datetime | None]
     health: Mapped[dict[str, Any] | None]
     health_at: Mapped[datetime | None]
+    run: Mapped[str | None]
+    """The process that speaks now (`server.gateways.fence`)."""
+    past_runs: Mapped[list[Any] | None]
+    """Those before it, the newest first."""
+    fenced_at: Mapped[datetime | None]
+    """When managers were last told that an earlier one still speaks."""
 
 
 class LaneCursor(Base):

@@ -4,6 +4,7 @@ for everything, and a certificate that is over or of another authority.
 The gateway's own upward thread over real HTTP; only its pauses are shorter.
 """
 
+import shutil
 import ssl
 import threading
 import time
@@ -41,11 +42,11 @@ WEEK_MS = 7 * 24 * 3600 * 1000
 class Upward:
     """Store, writer and the thread that serves the lanes, to one address."""
 
-    def __init__(self, path: Path, url: str, context: ssl.SSLContext | None = None) -> None:
+    def __init__(self, path: Path, url: str, context: ssl.SSLContext | None = None, run: str = "") -> None:
         self.database = store.connect(path)
         self.site = Site(SITE, self.database, Tally(), "machine", host.random_hex)
         self.writer = Writer(self.database, lambda: Effects(SITE), lambda _e: None, self.site.rolled_back)
-        self.server = Server(url, TOKEN, context or trust(None))
+        self.server = Server(url, TOKEN, context or trust(None), run)
         patience = Backoff(lambda: 1.0, first_s=0.01, cap_s=0.02, stable_s=30.0)
         self.thread = Upstream(self.site, self.writer, self.server, patience, host.now)
 
@@ -76,9 +77,9 @@ class Upward:
 
 
 @contextmanager
-def upward(path: Path, url: str, context: ssl.SSLContext | None = None) -> Iterator[Upward]:
+def upward(path: Path, url: str, context: ssl.SSLContext | None = None, run: str = "") -> Iterator[Upward]:
     """For the time of a test; the writer runs."""
-    made = Upward(path / "store.db", url, context)
+    made = Upward(path / "store.db", url, context, run)
     made.writer.start()
     try:
         yield made
@@ -163,6 +164,58 @@ def test_f57_a_connection_that_a_nat_has_forgotten_is_given_up_and_begun_anew(
         gateway.thread.wake()
         peer.until(lambda: numbers(peer, "events") == [1, 2, 3, 4, 5, 6])
         assert line.connections >= 2
+
+
+@pytest.mark.fault("F52")
+def test_f52_an_older_copy_of_the_store_gives_no_number_twice(tmp_path: Path, peer: Peer) -> None:
+    """A box brought back from last week's image: its next numbers are known to the server already."""
+    card, copy = tmp_path / "card", tmp_path / "copy"
+    card.mkdir()
+    with upward(card, peer.url, run="a1") as first:
+        first.put(Lane.EVENTS, 1, 5)
+        first.start()
+        peer.until(lambda: numbers(peer, "events") == list(range(1, 6)))
+        until(lambda: first.writer.call(lambda _e: lanes.depth(first.database, Lane.EVENTS))[0] == 0)
+    shutil.copytree(card, copy)
+    with upward(card, peer.url, run="a2") as first:
+        first.put(Lane.EVENTS, 6, 5)
+        first.start()
+        peer.until(lambda: numbers(peer, "events") == list(range(1, 11)))
+    with upward(copy, peer.url, run="b1") as second:
+        second.put(Lane.EVENTS, 101, 8)
+        second.start()
+        peer.until(lambda: set(range(101, 109)) <= set(numbers(peer, "events")))
+        until(lambda: second.writer.call(lambda _e: lanes.depth(second.database, Lane.EVENTS))[0] == 0)
+
+
+@pytest.mark.fault("F52")
+def test_f52_of_two_gateways_with_one_card_the_later_speaks_and_nothing_of_the_other_is_lost(
+    tmp_path: Path, peer: Peer
+) -> None:
+    card, copy = tmp_path / "card", tmp_path / "copy"
+    card.mkdir()
+    with upward(card, peer.url, run="a1") as first:
+        first.put(Lane.EVENTS, 1, 5)
+        first.start()
+        peer.until(lambda: numbers(peer, "events") == list(range(1, 6)))
+        until(lambda: first.writer.call(lambda _e: lanes.depth(first.database, Lane.EVENTS))[0] == 0)
+    shutil.copytree(card, copy)
+    with upward(card, peer.url, run="a2") as first, upward(copy, peer.url, run="b1") as second:
+        for gateway, number in ((first, 6), (second, 101)):
+            gateway.put(Lane.EVENTS, number, 3)
+            gateway.start()
+            peer.until(lambda n=number: n in numbers(peer, "events"))  # type: ignore[misc]
+        first.put(Lane.EVENTS, 9, 3)
+        first.thread.wake()
+        until(lambda: first.site.tally.totals().get("fenced") == 1)
+        second.put(Lane.EVENTS, 104, 3)
+        second.thread.wake()
+        peer.until(lambda: 106 in numbers(peer, "events"))
+        assert 9 not in numbers(peer, "events")
+    with upward(card, peer.url, run="a3") as again:
+        again.start()
+        wanted = {*range(1, 12), *range(101, 107)}
+        peer.until(lambda: set(numbers(peer, "events")) == wanted, what="a person has chosen the first")
 
 
 class Authority:

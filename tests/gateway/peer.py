@@ -51,6 +51,8 @@ class Peer:
         self.fails: Callable[[list[dict[str, Any]]], bool] = lambda _items: False
         """Batches at which this server fails with 500."""
         self.unauthorised = 0
+        self.runs: list[str] = []
+        """The processes that have spoken, as they began; all but the last are refused."""
         self.errors: list[str] = []
         """Requests that are not what the contract has."""
         self.reachable = True
@@ -85,6 +87,9 @@ class Peer:
                 if self.headers.get("Authorization") != f"Bearer {TOKEN}":
                     peer.unauthorised += 1
                     self._send(401, {"title": "no"}, {})
+                    return
+                if not peer.admits(self.headers.get("Loquet-Run", "")):
+                    self._send(409, {"title": "no", "code": "fenced"}, {})
                     return
                 fault = peer.next_fault(self.command)
                 if fault is not None and not fault.after:
@@ -132,6 +137,13 @@ class Peer:
             self.changed.notify_all()
         self._server.shutdown()
         self._server.server_close()
+
+    def admits(self, run: str) -> bool:
+        """Whether a process is the one that began last."""
+        with self.changed:
+            if run not in self.runs:
+                self.runs.append(run)
+            return run == self.runs[-1]
 
     def next_fault(self, method: str) -> Fault | None:
         """The scripted fault for a batch, if any is left."""

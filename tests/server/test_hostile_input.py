@@ -89,8 +89,8 @@ def requests(route: Taken) -> Iterator[dict[str, Any]]:
     for value in HOSTILE:
         if route.form:
             said = "&".join(f"{name}={text(value)}" for name in route.form)
-            kind = {"Content-Type": "application/x-www-form-urlencoded"}
-            yield {"path": path, "content": said.encode(), "headers": kind}
+            headers = {"Content-Type": "application/x-www-form-urlencoded"}
+            yield {"path": path, "content": said.encode(), "headers": headers}
 
 
 def who(bench: Bench, route: Taken, manager: dict[str, str]) -> dict[str, str]:
