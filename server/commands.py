@@ -16,6 +16,7 @@ from server.gateways.restored import begin_again
 from server.people import logins
 from server.sitefile import document, loading, secrets_file
 from server.telemetry import anew, choice
+from server.telemetry.influx import feeder
 
 _COLLECTED_AFTER = (20_000, 20, 20)
 """A batch of readings makes thousands of objects and no cycle: at Python's own 700 the collector takes a
@@ -84,6 +85,7 @@ def restored(config: Path) -> int:
     context = create_context(load_settings(config))
     try:
         with context.store.write() as session:
+            feeder.ask_for_rebuild(session)  # it may hold readings that the lost days took with them
             return begin_again(session, context)
     finally:
         context.store.close()
