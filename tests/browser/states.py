@@ -288,6 +288,7 @@ AFTER = Phase(
             "zone without data", "/manager/zones/{device}/{key}", "/manager/zones/wall-1/chilled?period=1h"
         ),
         State("orders", "/manager/orders", "/manager/orders"),
+        State("zone, a year", "/manager/zones/{device}/{key}", "/manager/zones/wall-1/chilled?period=1y"),
         State("a door to confirm", "/manager/doors/{device}/{number}", "{door}"),
         State("expired", "/o/{order_id}/{token}", "{ready}", NOBODY),
         State("lapsed", "/o/{order_id}/{token}", "{held}", NOBODY),
