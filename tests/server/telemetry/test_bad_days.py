@@ -14,8 +14,10 @@ from influxdb_client.client.influxdb_client import InfluxDBClient
 from influxdb_client.client.write_api import SYNCHRONOUS
 from sqlalchemy import func, select
 
+from server.alarms.models import Alarm
 from server.background import Background
 from server.foundation.context import Context
+from server.foundation.outbox import OutboxMail
 from server.lockers.models import Zone
 from server.telemetry import choice
 from server.telemetry.influx import feeder, view
@@ -26,7 +28,7 @@ from server.telemetry.store import State, Step, ViewStatus
 from simulator.parts import influxd
 from simulator.proxy import Link
 from tests.server.pages.stage import Stage
-from tests.server.telemetry.conftest import Fed, follow
+from tests.server.telemetry.conftest import Fed, follow, free_port
 
 pytestmark = pytest.mark.influx
 
@@ -132,6 +134,7 @@ def assert_caught_up(fed: Fed) -> None:
     assert is_whole(fed)
 
 
+@pytest.mark.fault("F63")
 def test_down_then_up_again(stage: Stage, own_influx: influxd.Influx) -> None:
     fed = follow(stage, own_influx)
     stage.hours(0.5)
@@ -299,6 +302,21 @@ def test_what_is_too_old_for_a_bucket_holds_nothing_up(fed: Fed) -> None:
     assert status(fed).state is State.LEVEL
 
 
+@pytest.mark.fault("F63")
+def test_down_a_warm_room_is_found_and_told_all_the_same(stage: Stage, influx: influxd.Influx) -> None:
+    fed = follow(stage, influx, free_port())
+    stage.hours(3, warm_last=14)
+    assert fed.feed() == 0
+    assert status(fed).state is State.UNREACHABLE
+    with fed.context.store.read() as session:
+        told = session.scalars(select(Alarm.kind).where(Alarm.zone_key == "chilled")).all()
+        mails = session.scalar(select(func.count()).select_from(OutboxMail))
+    assert {"warm", "breach"} <= set(told)
+    assert mails
+    fed.close()
+
+
+@pytest.mark.fault("F63")
 def test_neither_intake_nor_timers_wait_for_it(
     stage: Stage, influx: influxd.Influx, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
