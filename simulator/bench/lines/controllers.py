@@ -16,7 +16,7 @@ from simulator.load.launch import Load, load_command
 from simulator.orchestrator.processes import Child
 
 RATE = 0.1
-STEPS = (100, 200, 300, 500, 700, 1000)
+STEPS = (100, 300, 500, 700, 1000)
 QUICK_STEPS = (50, 100)
 ENOUGH = 0.97
 """Share of the readings due in a window that must have arrived in it: one in ten is always under way."""
