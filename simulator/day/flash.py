@@ -102,6 +102,12 @@ class Battery(ClockDs3231):
         self._now = now
         self._is_set = False
         self.offset_s = 0
+        self.has_moved = False
+
+    def move(self, seconds: int) -> None:
+        """It runs on at another time."""
+        self.offset_s += seconds
+        self.has_moved = True
 
     def read(self) -> int:
         """Unix seconds, 0 if it was never set."""

@@ -136,7 +136,7 @@ async def power_in_a_write(street: Street, chance: random.Random) -> None:
 
 async def _back(street: Street, chance: random.Random) -> None:
     if chance.random() < 0.15:
-        street.board.keep.battery.offset_s += chance.choice((-7200, -60, 60, 3600))
+        street.board.keep.battery.move(chance.choice((-7200, -60, 60, 3600)))
         street.diary.say("trouble", f"the battery clock of {street.id} has moved")
     street.board.power(True)
     street.diary.say("trouble", f"the power of {street.id} is back")
