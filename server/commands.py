@@ -6,15 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from sqlalchemy.exc import SQLAlchemyError
 
 from server.app import create_app, create_context
 from server.background import Background
 from server.foundation import migrate
+from server.foundation.context import Context
 from server.foundation.errors import ConfigurationError
 from server.foundation.settings import Settings, load_settings
 from server.gateways.restored import begin_again
+from server.payments.provider import provider
 from server.people import logins
-from server.sitefile import document, loading, secrets_file
+from server.sitefile import document, loading, refusals, secrets_file
 from server.telemetry import anew, choice
 from server.telemetry.influx import feeder
 
@@ -39,8 +42,7 @@ def run(config: Path) -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     settings = load_settings(config)
     context = create_context(settings)
-    if not migrate.is_current(context.store):
-        raise ConfigurationError("the database is not at the newest revision: run `python -m server setup`")
+    _must_be_current(context)
     host, _, port = settings.listen.rpartition(":")
     app = create_app(context)
     server = _Server(
@@ -67,11 +69,35 @@ def run(config: Path) -> None:
         context.store.close()
 
 
+def _must_be_current(context: Context) -> None:
+    """Raises ConfigurationError for a database that can't be read, or is not at the newest revision."""
+    try:
+        current = migrate.is_current(context.store)
+    except SQLAlchemyError as error:
+        # Its text may name a host and a user; the class of it says enough, and nothing else.
+        why = type(getattr(error, "orig", None) or error).__name__
+        raise ConfigurationError(
+            f"the database can't be read ({why}): see that it runs, or put a backup back (docs/operations.md)"
+        ) from error
+    if not current:
+        raise ConfigurationError("the database is not at the newest revision: run `python -m server setup`")
+
+
+def _must_outlive_payment(context: Context, site: Path, site_file: document.SiteFile) -> None:
+    """Raises ConfigurationError for a hold shorter than the provider's payment session."""
+    chosen = provider(context)
+    try:
+        refusals.hold(site_file.platform.hold_s, chosen.session_s, chosen.name)
+    except ValueError as error:
+        raise ConfigurationError(f"{site}: {error}") from error
+
+
 def setup(config: Path, site: Path, secrets: Path) -> None:
     """Migrates the database, completes the secrets file, loads the site file. Safe to run again."""
     settings = load_settings(config)
     site_file = document.read(site)
     context = create_context(settings)
+    _must_outlive_payment(context, site, site_file)
     migrate.upgrade(context.store)
     kept = secrets_file.complete(secrets, site_file, context.ids.token, settings.webhook_secret)
     with context.store.write() as session:
@@ -95,10 +121,7 @@ def rebuild_telemetry(config: Path, store: str) -> None:
     """Makes a view of the readings (`sql` or `influx`) anew from the ledger, and says how far it is."""
     context = create_context(load_settings(config))
     try:
-        if not migrate.is_current(context.store):
-            raise ConfigurationError(
-                "the database is not at the newest revision: run `python -m server setup`"
-            )
+        _must_be_current(context)
         make = anew.make_sql if store == "sql" else anew.make_influx
         make(context, lambda line: print(line, flush=True))
         choice.close(context)

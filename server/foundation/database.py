@@ -33,7 +33,7 @@ from sqlalchemy import (
     event,
 )
 from sqlalchemy.engine import URL, Connection, make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DatabaseError, DBAPIError, InternalError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import QueuePool, StaticPool
 from sqlalchemy.types import TypeDecorator
@@ -270,6 +270,13 @@ class Store:
         """Closes every connection."""
         self.writer.dispose()
         self.reader.dispose()
+
+
+def is_broken(error: BaseException) -> bool:
+    """Whether the database itself is the trouble (away, busy, no room, an error of its disk, a damaged page)
+    and not what was asked of it. A damaged SQLite is a DatabaseError and nothing more special; psycopg calls
+    a transaction that was idle too long an InternalError."""
+    return isinstance(error, OperationalError | InternalError) or type(error) is DatabaseError
 
 
 def after_commit(session: Session, act: Callable[[], None]) -> None:

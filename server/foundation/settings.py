@@ -121,7 +121,9 @@ def load_settings(path: Path) -> Settings:
     folder = path.resolve().parent
     changes: dict[str, str] = {"data_key_file": str(folder / settings.data_key_file)}
     if settings.smtp_password_file:
-        changes["smtp_password_file"] = str(folder / settings.smtp_password_file)
+        relay = folder / settings.smtp_password_file
+        refusals.private_text(relay, "the mail relay's password")
+        changes["smtp_password_file"] = str(relay)
     if settings.influx_token_file:
         token = folder / settings.influx_token_file
         refusals.private_text(token, "InfluxDB's token")

@@ -16,13 +16,13 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy.exc import InternalError, OperationalError
+from sqlalchemy.exc import DatabaseError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from server.foundation.database import CommitUnknownError
+from server.foundation.database import CommitUnknownError, is_broken
 from server.foundation.errors import Forbidden, Problem, TooLarge, Unavailable
 
 log = logging.getLogger(__name__)
@@ -242,9 +242,11 @@ def install(app: FastAPI) -> None:
         log.error("the database was busy or away: %s", type(error).__name__)
         return _answer(request, Unavailable("the database is busy; try again", headers={"Retry-After": "2"}))
 
-    app.add_exception_handler(OperationalError, on_busy)
+    async def on_database(request: Request, error: Exception) -> Response:
+        return await (on_busy if is_broken(error) else on_anything)(request, error)
+
+    app.add_exception_handler(DatabaseError, on_database)
     app.add_exception_handler(PoolTimeout, on_busy)
-    app.add_exception_handler(InternalError, on_busy)  # so psycopg calls a transaction that was idle too long
 
     @app.exception_handler(CommitUnknownError)
     async def on_unknown(request: Request, _error: CommitUnknownError) -> Response:

@@ -12,13 +12,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import null, select
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from firmware.contract import records
 from firmware.contract.errors import ContractError
 from server.foundation.clock import from_unix, unix_ms
 from server.foundation.context import Context
+from server.foundation.database import is_broken
 from server.foundation.errors import Conflict, Problem
 from server.foundation.upserts import insert_new
 from server.gateways.dispatch import Item, Taken, dispatch, dispatch_run
@@ -143,9 +144,9 @@ def _take_run(
                 _heard(one.device, one.record, now)
             if fresh:
                 dispatch_run(session, context, "r", fresh)
-    except OperationalError:
-        raise
-    except (ContractError, *_DATA_ERRORS):
+    except (ContractError, *_DATA_ERRORS) as error:
+        if is_broken(error):
+            raise
         log.warning("a run of %s readings of %s/%s is taken one by one", len(taken), site_id, batch.lane)
         return False
     return True
@@ -216,17 +217,17 @@ def _try(
     now: datetime,
 ) -> tuple[str, str] | None:
     """Stores an item whole or not at all: None, or the code and the words of why not. Whatever is in a
-    record, it must not stop the lane; only a database that can't be written does (OperationalError)."""
+    record, it must not stop the lane; only a database that can't be written does."""
     try:
         with session.begin_nested():
             _store(session, context, site_id, lane, item, devices, now)
-    except OperationalError:
-        raise
     except _UnreadableError as error:
         return error.code, error.detail
     except ContractError as error:
         return error.reason, "the record breaks the contract"
     except _DATA_ERRORS as error:
+        if is_broken(error):
+            raise
         log.exception("item %s of %s/%s was not taken", item.seq, site_id, lane)
         return "handler", type(error).__name__
     return None

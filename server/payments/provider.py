@@ -36,6 +36,8 @@ class Provider(Protocol):
     """What the server needs of a provider."""
 
     name: str
+    session_s: int
+    """How long a session can be paid at the provider's; 0: as long as we take it."""
 
     def page(self, session: str) -> str:
         """Where the customer pays."""
@@ -71,6 +73,7 @@ class TestProvider:
 
     __test__ = False
     name = "test"
+    session_s = 0
 
     def __init__(self, context: Context) -> None:
         self._context = context

@@ -68,3 +68,12 @@ def platform(file: "SiteFile") -> None:
     once("the person", (person.email.lower() for person in file.people))
     zones = [each for site in file.sites for part in site.controllers for each in part.zones]
     once("the probe", (probe for each in zones for probe in each.probes))
+
+
+def hold(hold_s: int, session_s: int, provider: str) -> None:
+    """A hold outlives the payment session at the provider: else money comes for what was let go. Raises
+    ValueError."""
+    if hold_s < session_s:
+        raise ValueError(
+            f"platform.hold_s must be at least {session_s}: so long can a session at {provider} be paid"
+        )

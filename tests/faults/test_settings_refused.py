@@ -11,6 +11,7 @@ import pytest
 
 from gateway import __main__ as gateway
 from server import __main__ as server
+from server.payments.provider import TestProvider
 from simulator import scenario
 from tests.server.conftest import SITE
 
@@ -47,6 +48,14 @@ def the_line(run: Callable[[], int], capsys: pytest.CaptureFixture[str]) -> str:
 HTTPS: Change = {"base_url": "https://farm.example.org", "secure_cookies": True}
 POSTGRES = "postgresql+psycopg://loquet@127.0.0.1/loquet"
 WITH_PASSWORD = f"postgresql+psycopg://loquet:{SECRET}@127.0.0.1/loquet"
+
+INFLUX: Change = {
+    "telemetry_store": "influx",
+    "influx_url": "http://127.0.0.1:8086",
+    "influx_org": "loquet",
+    "influx_bucket": "readings",
+    "influx_token_file": "closed",
+}
 
 SERVER: list[tuple[str, Change, int, str]] = [
     ("unknown key", {"smpt": "127.0.0.1:25"}, CLOSED, "smpt: Extra inputs are not permitted"),
@@ -90,6 +99,44 @@ SERVER: list[tuple[str, Change, int, str]] = [
     ("foreign database", {"database_url": f"mysql://a:{SECRET}@b/c"}, CLOSED, "mysql is neither sqlite nor"),
     ("open data key", {"data_key_file": "open"}, CLOSED, "open holds the data key and everybody may read it"),
     ("no data key", {"data_key_file": "closed"}, CLOSED, "does not hold a key of 64 hex digits"),
+    (
+        "mail password in the clear",
+        {"smtp": "mail.example.org:25", "smtp_user": "u", "smtp_password_file": "closed"},
+        CLOSED,
+        "smtp_tls must be starttls or tls",
+    ),
+    ("half a login", {"smtp": "127.0.0.1:25", "smtp_user": SECRET}, CLOSED, "go together"),
+    (
+        "open mail password",
+        {"smtp": "127.0.0.1:25", "smtp_user": "u", "smtp_password_file": "open"},
+        CLOSED,
+        "open holds the mail relay's password and everybody may read it",
+    ),
+    (
+        "half a store",
+        {"telemetry_store": "influx", "influx_url": "http://127.0.0.1:8086"},
+        CLOSED,
+        "is missing",
+    ),
+    (
+        "a store not used",
+        {"influx_token_file": "closed"},
+        CLOSED,
+        "has no effect while",
+    ),
+    ("token in the clear", INFLUX | {"influx_url": "http://db.example.org:8086"}, CLOSED, "must be https"),
+    (
+        "token in the address",
+        INFLUX | {"influx_url": f"https://x:{SECRET}@a.b"},
+        CLOSED,
+        "neither a name nor",
+    ),
+    (
+        "open token",
+        INFLUX | {"influx_token_file": "open"},
+        CLOSED,
+        "open holds InfluxDB's token and",
+    ),
     ("unknown provider", {"payment_provider": SECRET}, CLOSED, "payment_provider: String should match"),
 ]
 
@@ -212,6 +259,18 @@ def test_a_site_file_is_refused(
     monkeypatch.setattr(sys, "argv", ["server", *words])
     assert said in the_line(server.main, capsys)
     assert not (tmp_path / "server.db").exists(), "nothing was opened"
+
+
+@pytest.mark.fault("F53")
+def test_a_hold_shorter_than_the_payment_session_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The provider that ships has no such limit; one whose sessions live longer than the hold does."""
+    monkeypatch.setattr(TestProvider, "session_s", 2400)
+    put(tmp_path / "server.toml", "")
+    words = ["setup", "--config", str(tmp_path / "server.toml"), "--site", str(SITE)]
+    monkeypatch.setattr(sys, "argv", ["server", *words, "--secrets", str(tmp_path / "secrets.json")])
+    assert "platform.hold_s must be at least 2400" in the_line(server.main, capsys)
 
 
 def test_one_site_twice_is_refused(tmp_path: Path) -> None:

@@ -181,4 +181,6 @@ def test_a_relay_that_would_leak_the_password_is_refused_in_one_line(
 def test_a_password_in_the_clear_stays_on_this_host(tmp_path: Path) -> None:
     config = tmp_path / "server.toml"
     config.write_text('smtp = "127.0.0.1:25"\nsmtp_user = "u"\nsmtp_password_file = "p"')
+    (tmp_path / "p").touch(0o600)
+    (tmp_path / "p").write_text("secret")
     assert load_settings(config).smtp_password_file == str(tmp_path / "p")
