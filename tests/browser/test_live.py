@@ -66,6 +66,7 @@ async def tabs_of(context: BrowserContext, stage: Stage, orders: dict[str, str])
     return pages
 
 
+@pytest.mark.fault("S17")
 async def test_seven_tabs_live_on_one_stream_and_another_takes_over(
     chromium: Chromium, farm: tuple[Stage, dict[str, str]]
 ) -> None:
@@ -85,6 +86,7 @@ async def test_seven_tabs_live_on_one_stream_and_another_takes_over(
         assert streams.tabs[1] in pages
 
 
+@pytest.mark.fault("S17")
 async def test_seven_tabs_that_cannot_agree_ask_in_turn(
     chromium: Chromium, farm: tuple[Stage, dict[str, str]]
 ) -> None:
@@ -143,6 +145,7 @@ async def test_a_server_that_is_gone_is_said_in_words_and_its_return_is_seen(
             await expect(page.get_by_text("Plus de nouvelles du serveur")).to_have_count(0)
 
 
+@pytest.mark.fault("S16")
 async def test_what_happens_between_a_page_and_its_line_is_not_missed(
     chromium: Chromium, farm: tuple[Stage, dict[str, str]]
 ) -> None:
@@ -191,6 +194,7 @@ async def test_a_page_whose_session_has_ended_says_so(
         await expect(page.get_by_text("Cette page ne vous est plus ouverte")).to_be_visible(timeout=SOON_MS)
 
 
+@pytest.mark.fault("S19")
 async def test_a_refresh_leaves_people_where_they_stood(
     chromium: Chromium, farm: tuple[Stage, dict[str, str]]
 ) -> None:

@@ -31,7 +31,7 @@ def produce(devices: list[Device], stop: threading.Event) -> None:
             made += 1
 
 
-@pytest.mark.fault("F47")
+@pytest.mark.fault("F47", "F51")
 def test_twenty_kills_at_two_hundred_records_a_second(rig: Rig, peer: Peer) -> None:
     rig.start_broker()
     dice = random.Random(SEED)

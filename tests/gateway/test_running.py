@@ -71,6 +71,7 @@ def test_records_go_up_documents_and_commands_come_down(running: Rig, peer: Peer
     assert "config of wall-1" not in said
 
 
+@pytest.mark.fault("F55")
 def test_the_server_away_everything_waits_in_order(running: Rig, peer: Peer) -> None:
     with running.device() as device:
         device.make()

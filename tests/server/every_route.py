@@ -26,7 +26,9 @@ class Taken:
 def every_route(app: FastAPI) -> list[Taken]:
     """All of them, in a stable order."""
     found = {
-        Taken(route.path, method, *_names(route)) for route in _walk(app.routes) for method in route.methods or ()
+        Taken(route.path, method, *_names(route))
+        for route in _walk(app.routes)
+        for method in route.methods or ()
     }
     return sorted(found, key=lambda taken: (taken.path, taken.method))
 

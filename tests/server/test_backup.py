@@ -82,7 +82,7 @@ def known(bench: Bench) -> set[tuple[int, int, int]]:
         return {(lane, boot, seq) for lane, boot, seq in rows}
 
 
-@pytest.mark.fault("F62")
+@pytest.mark.fault("F62", "S13")
 def test_what_gateways_still_keep_comes_back_after_a_restore(bench: Bench, tmp_path: Path) -> None:
     busy(bench)
     kept = known(bench)

@@ -44,6 +44,7 @@ def test_a_gateway_that_goes_silent_turns_bad_and_comes_back(bench: Bench) -> No
     assert listed(bench)["gateway:ferme"].state == OK
 
 
+@pytest.mark.fault("F45")
 def test_a_gateways_own_troubles_are_read_from_its_document_whatever_shape_that_has(bench: Bench) -> None:
     bench.sync()
     for document, state in (
