@@ -6,11 +6,11 @@ outage hid is written where it happened, marked as found later.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from server.alarms import rules
@@ -283,10 +283,26 @@ def check_silence(session: Session, context: Context, _subject: str = "") -> Non
         if ahead:
             before = set_back(before, now)
         watch, found = silence(before, now - period - TRANSPORT_S, limits_of(zone))
+        if found and (spoken := _spoken_again(session, zone)) > before.seen:
+            # A clock was set back in between: silent since then, not since the time it was set to.
+            watch, found = silence(replace(before, seen=spoken), now - period - TRANSPORT_S, limits_of(zone))
+            ahead = True
         if found or ahead:
             row.watch = stored(watch)
             for finding in found:
                 _act(session, context, zone, finding, watch)
+
+
+def _spoken_again(session: Session, zone: Zone) -> int:
+    """When the zone's last silence was over, Unix seconds; 0 if it never was."""
+    over = session.scalar(
+        select(func.max(Alarm.over_at)).where(
+            Alarm.controller_id == zone.controller_id,
+            Alarm.zone_key == zone.key,
+            Alarm.kind == rules.NODATA,
+        )
+    )
+    return int(over.timestamp()) if over is not None else 0
 
 
 def is_breached(session: Session, zone: Zone) -> bool:

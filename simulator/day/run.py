@@ -27,6 +27,8 @@ STILL_S = 1800.0
 _WARM_UP_S = 60.0
 _FLUSHES = 10
 """Readings go on for ever: at the end the newest need a moment to arrive."""
+_SELDOM = (50_000, 20, 50)
+"""Garbage is looked for fifty times more seldom than Python's default."""
 _ORDERS_A_DOOR = 0.75
 _MOST_A_DOOR = 1.25
 """A door is promised to one order a day: more customers than that only learn that the wall is full."""
@@ -257,6 +259,8 @@ def tell(plan: Plan, also: Callable[[str], None]) -> Days:
         # What a run makes it keeps to its end: looking for garbage among it costs a tenth of the time.
         gc.freeze()
         stack.callback(gc.unfreeze)
+        stack.callback(gc.set_threshold, *gc.get_threshold())
+        gc.set_threshold(*_SELDOM)
         try:
             timeline.loop.run_until_complete(running.live())
         except BaseException as error:

@@ -23,6 +23,10 @@ DAY_S = 86_400.0
 
 LOOK_MS = 1000
 """A service that sleeps for no longer looks at something again and again; longer sleeps last as they say."""
+KEY_MS = 10
+"""Whoever looks so often looks for keys, and each key wakes everybody."""
+SLOW_MS, SLOW_CALM_MS = 200, 10_000
+"""Who looks more seldom than that (rooms, clocks) decides nothing in which seconds count."""
 LIVELY_S = 0.3
 """For so long after something moved every look is taken: a contact bounces for 15 ms, and two looks must
 agree.
@@ -142,10 +146,12 @@ class Calm:
         QUIET_MS.
         """
         still_s = self._timeline.seconds - self._moved_at
-        if still_s < LIVELY_S:
+        if still_s < LIVELY_S and ms > KEY_MS:
             await asyncio.sleep(ms / 1000)
             return
-        longest_ms = CALM_MS if still_s < RESTLESS_S or self._is_busy() else QUIET_MS
+        longest_ms = QUIET_MS
+        if still_s < RESTLESS_S or self._is_busy():
+            longest_ms = CALM_MS if ms < SLOW_MS else SLOW_CALM_MS
         moved = self._timeline.loop.create_future()
         timer = self._timeline.loop.call_later(longest_ms / 1000, _wake, moved)
         self._waiting[moved] = None

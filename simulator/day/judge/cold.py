@@ -12,7 +12,7 @@ from simulator.day.judge.broken import hold
 from simulator.day.judge.watched import Watched
 from simulator.day.timeline import BEGIN
 
-TICK_S, CALM_TICK_S = 150.0, 600.0
+TICK_S, CALM_TICK_S = 150.0, 900.0
 """How often the simulated server looks at its timers: while something is wrong with a zone, and else."""
 _LOOKS_S = 150.0
 """Looks of a controller that stands still are this far apart at most, twice."""

@@ -164,6 +164,23 @@ def test_a_server_whose_clock_was_ahead_judges_again_once_it_is_set_back(stage: 
     assert [one.found for one in excursions(stage) if one.kind == "temperature"] == ["live"]
 
 
+def test_a_server_whose_clock_was_behind_hears_the_silence_after_one_that_ended(stage: Stage) -> None:
+    """What was said to be over before the step is no reason to be deaf after it (invariant 16)."""
+    warm(stage, 1, 200)
+    stage.clock.advance(seconds=800)
+    tick(stage.context)
+    assert ("nodata", "chilled") in open_kinds(stage)
+    warm(stage, 1, 200)
+    assert ("nodata", "chilled") not in open_kinds(stage)
+    stage.clock.advance(hours=-1)
+    tick(stage.context)
+    stage.clock.advance(hours=1)
+    for _ in range(4):
+        tick(stage.context)
+        stage.clock.advance(seconds=300)
+    assert ("nodata", "chilled") in open_kinds(stage)
+
+
 def test_a_server_whose_clock_was_ahead_hears_silence_once_it_is_set_back(stage: Stage) -> None:
     warm(stage, 2, 200)
     stage.clock.advance(hours=20)
