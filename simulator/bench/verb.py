@@ -2,7 +2,9 @@
 
 import argparse
 import asyncio
+import signal
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
 
 from simulator.bench import outcome, run, surroundings, table
@@ -12,7 +14,7 @@ from simulator.orchestrator.runfolder import RunError, run_folder
 from simulator.parts.places import PRIVATE, ROOT
 
 KILLS = 20
-QUICK_KILLS = 5
+QUICK_KILLS = 3
 
 
 def _lines(text: str) -> list[Line]:
@@ -74,9 +76,16 @@ def main(words: list[str]) -> int:
     except (RunError, outcome.OutcomeError) as error:
         print(f"loquet: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         print("loquet: ended; nothing was written", file=sys.stderr)
         return 130
+
+
+async def _ending_in_order(playing: Coroutine[None, None, list[outcome.Outcome]]) -> list[outcome.Outcome]:
+    """SIGTERM ends a run as Ctrl-C does: everything that it started first."""
+    task = asyncio.ensure_future(playing)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await task
 
 
 def _measure(arguments: argparse.Namespace) -> int:
@@ -89,7 +98,8 @@ def _measure(arguments: argparse.Namespace) -> int:
             say(f"  {name:<28} {value}")
         say("")
         lines = arguments.only or list(LINES)
-        report.outcomes = asyncio.run(run.play(lines, folder, options, arguments.quick, arguments.runs, say))
+        playing = run.play(lines, folder, options, arguments.quick, arguments.runs, say)
+        report.outcomes = asyncio.run(_ending_in_order(playing))
     target.mkdir(parents=True, exist_ok=True)
     kept = target / "figures.json"
     before = outcome.load(kept) if kept.exists() else None

@@ -36,7 +36,7 @@ MEMORY = "gateway: most memory ever resident"
 
 async def measure(one: Round) -> None:
     """One run: into the counting server, then into ours."""
-    minutes = MINUTES // 12 if one.quick else MINUTES
+    minutes = MINUTES // 36 if one.quick else MINUTES
     await _counting(one, minutes)
     await _real(one, minutes)
     one.put(COUNT, minutes * DEVICES)

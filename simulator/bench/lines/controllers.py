@@ -17,7 +17,7 @@ from simulator.orchestrator.processes import Child
 
 RATE = 0.1
 STEPS = (100, 300, 500, 700, 1000)
-QUICK_STEPS = (50, 100)
+QUICK_STEPS = (100,)
 ENOUGH = 0.97
 """Share of the readings due in a window that must have arrived in it: one in ten is always under way."""
 BUSY = 0.97
@@ -105,10 +105,10 @@ class _Fleet:
 
 
 async def _ramp(one: Round, fleet: _Fleet, steps: tuple[int, ...]) -> None:
-    window_s = 20.0 if one.quick else 30.0
+    window_s = 10.0 if one.quick else 30.0
     for count in steps:
         await fleet.grow(count)
-        await asyncio.sleep(2 / RATE)
+        await asyncio.sleep(1 / RATE)
         begun, before, cpu = time.monotonic(), fleet.arrived(), fleet.cpu_s()
         await asyncio.sleep(window_s)
         span, got, used = time.monotonic() - begun, fleet.arrived() - before, fleet.cpu_s() - cpu

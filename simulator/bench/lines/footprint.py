@@ -19,7 +19,7 @@ CPU = "gateway: share of one core under that load"
 
 async def measure(one: Round) -> None:
     """One run: first nobody says anything, then every device tells its minute."""
-    quiet, busy = (15.0, 45.0) if one.quick else (30.0, 120.0)
+    quiet, busy = (5.0, 15.0) if one.quick else (30.0, 120.0)
     folder = one.folder / "site"
     folder.mkdir()
     async with Site(folder, DEVICES) as site:

@@ -46,7 +46,7 @@ async def measure(one: Round) -> None:
 
 
 def _peer_kills(one: Round) -> int:
-    return 2 if one.quick else PEER_KILLS
+    return 1 if one.quick else PEER_KILLS
 
 
 async def _ours(one: Round, kills: int) -> None:

@@ -28,8 +28,8 @@ REMOTE = "remote open, click → coil: p95"
 
 async def measure(one: Round) -> None:
     """One run."""
-    await _alone(one, 8 if one.quick else 30)
-    await _chain(one, 6 if one.quick else 20)
+    await _alone(one, 5 if one.quick else 30)
+    await _chain(one, 5 if one.quick else 20)
 
 
 async def _alone(one: Round, codes: int) -> None:

@@ -281,6 +281,11 @@ class WallStand:
         return door
 
     @property
+    def console(self) -> str:
+        """All that the controller has printed; empty before it is switched on."""
+        return self.controller.console() if hasattr(self, "controller") else ""
+
+    @property
     def shown(self) -> str:
         """The display as one text, in lower case."""
         return " ".join(" ".join(line.split()) for line in self.wall.display()).lower()
