@@ -1,7 +1,7 @@
 """A real InfluxDB for the tests that need one: started once, buckets of its own for each test."""
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -32,9 +32,26 @@ def influx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[influxd.Influx]
     server.stop()
 
 
+Restart = Callable[[influxd.Influx], influxd.Influx]
+
+
+@pytest.fixture
+def restart() -> Iterator[Restart]:
+    """Starts an InfluxDB anew on its folder and port; it ends with the test, however that ends."""
+    started: list[influxd.Influx] = []
+
+    def start(old: influxd.Influx) -> influxd.Influx:
+        started.append(influxd.start(old.folder, old.port))
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.stop()
+
+
 @pytest.fixture
 def own_influx(tmp_path: Path) -> Iterator[influxd.Influx]:
-    """An InfluxDB that a test may stop, kill and start again."""
+    """An InfluxDB that a test may stop, kill and `restart`."""
     server = influxd.start(tmp_path / "influx", free_port())
     yield server
     server.stop()

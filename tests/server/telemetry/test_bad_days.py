@@ -28,7 +28,7 @@ from server.telemetry.store import State, Step, ViewStatus
 from simulator.parts import influxd
 from simulator.proxy import Link
 from tests.server.pages.stage import Stage
-from tests.server.telemetry.conftest import Fed, follow, free_port
+from tests.server.telemetry.conftest import Fed, Restart, follow, free_port
 
 pytestmark = pytest.mark.influx
 
@@ -135,7 +135,7 @@ def assert_caught_up(fed: Fed) -> None:
 
 
 @pytest.mark.fault("F63")
-def test_down_then_up_again(stage: Stage, own_influx: influxd.Influx) -> None:
+def test_down_then_up_again(stage: Stage, own_influx: influxd.Influx, restart: Restart) -> None:
     fed = follow(stage, own_influx)
     stage.hours(0.5)
     fed.feed()
@@ -143,15 +143,14 @@ def test_down_then_up_again(stage: Stage, own_influx: influxd.Influx) -> None:
     stage.hours(0.5)
     assert fed.feed() == 0
     assert_only_behind(fed, State.UNREACHABLE, 12)
-    again = influxd.start(own_influx.folder, own_influx.port)
+    restart(own_influx)
     assert fed.feed() == 12
     assert_caught_up(fed)
     fed.close()
-    again.stop()
 
 
 def test_killed_while_it_is_fed(
-    stage: Stage, own_influx: influxd.Influx, monkeypatch: pytest.MonkeyPatch
+    stage: Stage, own_influx: influxd.Influx, restart: Restart, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from server.telemetry.influx import slices
 
@@ -163,11 +162,10 @@ def test_killed_while_it_is_fed(
     own_influx.kill()
     assert fed.feed() == 0
     assert_only_behind(fed, State.UNREACHABLE, 40)
-    again = influxd.start(own_influx.folder, own_influx.port)
+    restart(own_influx)
     assert fed.feed() == 40
     assert_caught_up(fed)
     fed.close()
-    again.stop()
 
 
 def test_slow(stage: Stage, influx: influxd.Influx, wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,7 +192,7 @@ def test_slow(stage: Stage, influx: influxd.Influx, wire: Wire, monkeypatch: pyt
     fed.close()
 
 
-def test_full_disk(stage: Stage, own_influx: influxd.Influx) -> None:
+def test_full_disk(stage: Stage, own_influx: influxd.Influx, restart: Restart) -> None:
     """The kernel's limit on the size of its files stands for a disk without room: the write fails as there.
 
     With room again InfluxDB 2.7.12 goes on refusing (its log's buffer keeps the first error) until it is
@@ -210,11 +208,10 @@ def test_full_disk(stage: Stage, own_influx: influxd.Influx) -> None:
     assert_only_behind(fed, State.FULL, 12)
     assert fed.feed() == 0
     own_influx.stop()
-    again = influxd.start(own_influx.folder, own_influx.port)
+    restart(own_influx)
     assert fed.feed() == 12
     assert_caught_up(fed)
     fed.close()
-    again.stop()
 
 
 @pytest.mark.parametrize("harm", ["bucket deleted", "points deleted"])
@@ -235,13 +232,15 @@ def test_wiped(fed: Fed, influx: influxd.Influx, harm: str) -> None:
     assert_caught_up(fed)
 
 
-def test_put_back_from_an_older_copy(stage: Stage, own_influx: influxd.Influx, tmp_path: Path) -> None:
+def test_put_back_from_an_older_copy(
+    stage: Stage, own_influx: influxd.Influx, restart: Restart, tmp_path: Path
+) -> None:
     fed = follow(stage, own_influx)
     stage.hours(0.5)
     fed.feed()
     own_influx.stop()
     shutil.copytree(own_influx.folder, tmp_path / "copy")
-    later = influxd.start(own_influx.folder, own_influx.port)
+    later = restart(own_influx)
     stage.hours(0.5)
     fed.feed()
     stage.clock.advance(seconds=31)
@@ -249,12 +248,11 @@ def test_put_back_from_an_older_copy(stage: Stage, own_influx: influxd.Influx, t
     later.stop()
     shutil.rmtree(own_influx.folder)
     shutil.copytree(tmp_path / "copy", own_influx.folder)
-    old = influxd.start(own_influx.folder, own_influx.port)
+    restart(own_influx)
     stage.clock.advance(seconds=31)
     assert fed.feed() == 24
     assert_caught_up(fed)
     fed.close()
-    old.stop()
 
 
 def test_wrong_token(stage: Stage, influx: influxd.Influx, tmp_path: Path) -> None:

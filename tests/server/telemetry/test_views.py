@@ -17,7 +17,7 @@ from server.telemetry.sqlview import SqlView
 from server.telemetry.store import State, Step, TelemetryView
 from simulator.parts import influxd
 from tests.server.pages.stage import PERIOD, Stage
-from tests.server.telemetry.conftest import Fed, follow
+from tests.server.telemetry.conftest import Fed, Restart, follow
 
 DAY = 86_400
 
@@ -228,7 +228,7 @@ def test_the_command_writes_influx_anew_and_says_how_far_it_is(fed: Fed) -> None
 
 @pytest.mark.influx
 def test_the_command_says_what_is_wrong_and_leaves_the_rest_to_the_server(
-    stage: Stage, own_influx: influxd.Influx
+    stage: Stage, own_influx: influxd.Influx, restart: Restart
 ) -> None:
     fed = follow(stage, own_influx)
     stage.hours(0.5)
@@ -237,12 +237,11 @@ def test_the_command_says_what_is_wrong_and_leaves_the_rest_to_the_server(
     fed.feeder.hurry()
     with pytest.raises(ConfigurationError, match="InfluxDB is unreachable"):
         anew.make_influx(fed.context, lambda _: None)
-    again = influxd.start(own_influx.folder, own_influx.port)
+    restart(own_influx)
     assert fed.feed() == 12
     with fed.context.store.read() as session:
         assert fed.view.status(session).state is State.LEVEL
     fed.close()
-    again.stop()
 
 
 def test_the_command_goes_on_with_an_interrupted_rebuild(
