@@ -35,6 +35,7 @@ LOOPBACK = "127.0.0.1"
 USER = "loquet"
 _START_S = 30.0
 _STOP_S = 30.0
+_PREFIX = "loquet-postgres-"
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -212,8 +213,10 @@ class _Home:
         if pointer.exists():
             self.folder = Path(pointer.read_text())
         elif not _reachable(folder):
-            self.folder = Path(tempfile.mkdtemp(prefix="loquet-postgres-"))
+            _sweep()
+            self.folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
             self.folder.chmod(0o755)
+            (self.folder / "belongs-to").write_text(str(folder))
             pointer.write_text(str(self.folder))
         if self.folder != folder:
             self.folder.mkdir(exist_ok=True)
@@ -288,6 +291,13 @@ class _Home:
         """The end of the server's log, in one line."""
         text = self.log.read_text(errors="replace") if self.log.exists() else "it left no log"
         return " / ".join(line.strip() for line in text.splitlines()[-3:])
+
+
+def _sweep() -> None:
+    """Deletes clusters whose folder is no more: who had them was killed, and nobody can start them again."""
+    for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*/belongs-to"):
+        if not Path(left.read_text()).exists():
+            shutil.rmtree(left.parent, ignore_errors=True)
 
 
 def _environment(folder: Path) -> dict[str, str]:

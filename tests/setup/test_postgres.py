@@ -1,6 +1,7 @@
 """The PostgreSQL that is started for the occasion."""
 
 import re
+import tempfile
 from pathlib import Path
 
 import psycopg
@@ -56,6 +57,18 @@ def test_nobody_but_this_machine_and_nobody_without_the_password(tmp_path: Path)
         assert postgres.reach(cluster.url("postgres")).version == cluster.version
     finally:
         cluster.stop()
+
+
+def test_what_a_killed_owner_left_is_swept_away_and_what_has_one_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    for name, owner in (("lost", tmp_path / "gone"), ("kept", tmp_path)):
+        left = tmp_path / f"loquet-postgres-{name}"
+        left.mkdir()
+        (left / "belongs-to").write_text(str(owner))
+    postgres._sweep()
+    assert [each.name for each in tmp_path.iterdir()] == ["loquet-postgres-kept"]
 
 
 def test_a_server_that_is_not_there_is_said_without_its_password() -> None:

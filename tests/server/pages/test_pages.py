@@ -1,8 +1,11 @@
 """The pages: who may see which, in which language, what they say, and that every form leads somewhere."""
 
+import json
 import re
+from collections.abc import Iterator
 from datetime import timedelta
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -10,7 +13,10 @@ from sqlalchemy import select
 from server.gateways.models import Gateway
 from server.lockers.models import Zone
 from server.orders.models import Order
-from tests.server.pages.stage import Stage, fill, trouble
+from server.sitefile.secrets_file import Secrets
+from tests.server.conftest import Templates
+from tests.server.databases import Databases
+from tests.server.pages.stage import Stage, fill, prepare, trouble
 
 MANAGER_PAGES = (
     "/manager",
@@ -69,11 +75,28 @@ def check(html: str, language: str = "fr") -> None:
     assert [field for field in seen.fields if field not in seen.labels] == [], "a field without a label"
 
 
-@pytest.fixture
-def full(stage: Stage) -> tuple[Stage, dict[str, str]]:
+def fill_up(folder: Path) -> Secrets:
+    """A farm where much has happened; its orders are written beside the database."""
+    secrets = prepare(folder)
+    stage = Stage(folder, secrets)
     orders = fill(stage)
     trouble(stage)
-    return stage, orders
+    (folder / "orders.json").write_text(json.dumps(orders))
+    stage.close()
+    return secrets
+
+
+@pytest.fixture
+def full(
+    databases: Databases, templates: Templates, tmp_path: Path
+) -> Iterator[tuple[Stage, dict[str, str]]]:
+    """A copy of such a farm, and its orders by what became of them."""
+    source, secrets = templates.get(databases.kind, "full", fill_up)
+    folder = databases.copy(source, tmp_path / "full")
+    stage = Stage(folder, secrets, again=True)
+    yield stage, json.loads((folder / "orders.json").read_text())
+    stage.close()
+    databases.remove(folder)
 
 
 def test_every_page_is_whole_in_both_languages(full: tuple[Stage, dict[str, str]]) -> None:
