@@ -67,7 +67,8 @@ async def _counting(one: Round, minutes: int) -> None:
         )
         wanted = minutes * DEVICES
         await until(lambda: _count(site, 1) >= wanted, "the backlog is there", 300, 0.5)
-        one.put(DRAIN_STUB, max(at for at, _, seen, _ in site.arrived() if seen) - begun)
+        spent = max(at for at, _, seen, _ in site.arrived() if seen) - begun
+        one.put(DRAIN_STUB, spent * MINUTES / minutes)
         if child.process is not None:
             child.process.terminate()
         live = await finished(child, result, 90)
@@ -100,11 +101,9 @@ async def _real(one: Round, minutes: int) -> None:
             wanted = minutes * DEVICES
             stored = await _stored(path, 1, wanted, LONGEST_S)
             spent = time.monotonic() - begun
-            one.put(DRAIN, spent * wanted / max(stored, 1))
-            if stored < wanted:
-                one.note(
-                    f"our server had taken {stored} of {wanted} after {spent:.0f} s: its time is extrapolated"
-                )
+            one.put(DRAIN, spent * MINUTES * DEVICES / max(stored, 1))
+            if stored < MINUTES * DEVICES:
+                one.note(f"our server took {stored} records in {spent:.0f} s: its 72 hours are extrapolated")
             if child.process is not None:
                 child.process.terminate()
             live = await finished(child, result, 90)
