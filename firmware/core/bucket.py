@@ -63,6 +63,9 @@ class Bucket:
         while self._refill_ms >= REFILL_MS and self.left < SIZE:
             self._refill_ms -= REFILL_MS
             self.left += 1
+        if self.left >= SIZE:
+            # What was left over would fill it again at once while somebody empties it.
+            self._refill_ms = 0
 
     def available(self, now_ms: int) -> int:
         """Tries that a person has now."""

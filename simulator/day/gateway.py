@@ -38,8 +38,8 @@ LINGER_S = 90.0
 """Live readings wait for those of the site's other controllers: a batch costs as much as ten readings. Below
 the three minutes after which a reading is no longer news (`gateway.lanes.FRESH_MS`).
 """
-REQUEST_S = 1.0
-"""A request to the server: what comes meanwhile goes with the next one."""
+REQUEST_S = 3.0
+"""A request to the server over a farm's mobile line: what comes meanwhile goes with the next one."""
 _UPTIME_MS = 7_000_000
 """The box had been running for a while."""
 

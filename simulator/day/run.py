@@ -257,6 +257,7 @@ def tell(plan: Plan, also: Callable[[str], None]) -> Days:
         logging.getLogger().addHandler(heard)
         stack.callback(logging.getLogger().removeHandler, heard)
         # What a run makes it keeps to its end: looking for garbage among it costs a tenth of the time.
+        gc.collect()  # of the run before: everything in a run knows everything else
         gc.freeze()
         stack.callback(gc.unfreeze)
         stack.callback(gc.set_threshold, *gc.get_threshold())

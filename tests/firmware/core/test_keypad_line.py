@@ -93,6 +93,13 @@ def test_a_try_comes_back_every_15_minutes_of_uptime() -> None:
     assert bucket.available(100 * b.REFILL_MS) == 10
 
 
+def test_quiet_hours_fill_the_bucket_and_save_up_no_more() -> None:
+    bucket = Bucket()
+    bucket.debit(0)
+    morning = 8 * b.REFILL_MS
+    assert [bucket.debit(morning + now) for now in range(11)] == [True] * 10 + [False]
+
+
 def test_twenty_wrong_tries_a_day_and_no_more() -> None:
     bucket = Bucket()
     wrong = 0
