@@ -16,7 +16,6 @@ A process can't outlive this one: it is killed with its parent, and ends when th
 """
 
 import asyncio
-import ctypes
 import json
 import os
 import shutil
@@ -29,6 +28,7 @@ from types import TracebackType
 from typing import Self
 
 from simulator.parts.interpreter import compile_firmware, micropython_command
+from simulator.parts.lifetime import ending_with_us
 from simulator.parts.places import ROOT
 from simulator.world.board import HARD_RESET
 from simulator.world.flash import Cut, Flash
@@ -42,8 +42,6 @@ CODE_KB = 240
 
 HEAP = f"{DATA_KB + CODE_KB}k"
 
-_PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None, use_errno=True)
 
 FIRMWARE = ROOT / "firmware"
 BOARDS = ROOT / "simulator" / "boards"
@@ -93,10 +91,6 @@ async def make_flash(path: Path, who: Identity) -> None:
         raise ControllerError(f"{path}: {output.decode(errors='replace').strip()}")
     half.chmod(0o600)
     half.rename(path)
-
-
-def _die_with_parent() -> None:
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Controller:
@@ -263,7 +257,7 @@ class Controller:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=console,
                 stderr=asyncio.subprocess.STDOUT,
-                preexec_fn=_die_with_parent,
+                preexec_fn=ending_with_us(),
             )
 
     async def _watch(self, process: asyncio.subprocess.Process) -> None:

@@ -1,26 +1,18 @@
 """Child processes that never outlive their parent: ended by pid, and by the kernel if we die first."""
 
 import asyncio
-import ctypes
 import os
-import signal
 from dataclasses import dataclass, field
 from pathlib import Path
 
-PR_SET_PDEATHSIG = 1
+from simulator.parts.lifetime import ending_with_us
+
 GRACE_S = 5.0
 """Seconds a child has between SIGTERM and SIGKILL."""
-
-_LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 class ProcessError(Exception):
     """A part did not start or ended by itself; the text says which, and where its log is."""
-
-
-def _die_with_parent() -> None:
-    # Between fork and exec: nothing here may allocate much or raise.
-    _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 @dataclass
@@ -46,7 +38,7 @@ class Child:
                     cwd=self.folder,
                     env={**os.environ, **self.environment},
                     start_new_session=True,
-                    preexec_fn=_die_with_parent,
+                    preexec_fn=ending_with_us(),
                 )
             except OSError as error:
                 raise ProcessError(f"{self.name} can't be started: {error}") from error

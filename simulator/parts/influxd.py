@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from simulator.parts.lifetime import ending_with_us
 from simulator.parts.progress import SetupError, step
 
 VERSION = "2.7.12"
@@ -238,7 +239,14 @@ def start(folder: Path, port: int) -> Influx:
         command += [option, str(folder / name)]
     command += ["--reporting-disabled", "--pprof-disabled", "--log-level", "warn"]
     with (folder / "influxd.log").open("ab") as log:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder)
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=folder,
+            preexec_fn=ending_with_us(signal.SIGTERM),
+        )
     try:
         _await_health(process, port)
         token = _token(folder, port)

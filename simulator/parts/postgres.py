@@ -8,7 +8,6 @@ Three habits of PostgreSQL that callers must know:
 * time zones come from the system; without any it knows GMT alone.
 """
 
-import ctypes
 import os
 import pwd
 import secrets
@@ -18,11 +17,14 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit, urlunsplit
 
+from simulator.parts.lifetime import ending_with_us
 from simulator.parts.places import POSTGRES
 
 if TYPE_CHECKING:
@@ -32,12 +34,11 @@ ADDRESS = "LOQUET_POSTGRES_URL"
 """Environment variable: the URL of a server that is already there, as a user who may make databases."""
 
 LOOPBACK = "127.0.0.1"
+_SCHEMES = ("postgresql", "postgres", "postgresql+psycopg")
 USER = "loquet"
 _START_S = 30.0
 _STOP_S = 30.0
 _PREFIX = "loquet-postgres-"
-_PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None, use_errno=True)
 
 _SETTINGS = {
     "listen_addresses": f"'{LOOPBACK}'",
@@ -86,21 +87,30 @@ class Cluster:
         return urlunsplit(parts._replace(path=f"/{quote(name, safe='')}"))
 
     def create(self, name: str, template: str = "") -> None:
-        """Makes database `name`, as a copy of `template` if one is named; an older one of that name goes."""
-        import psycopg
+        """Makes database `name`, as a copy of `template` if one is named; an older one of that name goes.
+        Raises PostgresError, say if the user may make none."""
         from psycopg import sql
 
-        with psycopg.connect(_plain(self.url("postgres")), autocommit=True) as connection:
+        with self._master(f"makes no database {name}") as connection:
             self._drop(connection, name)
             copied = sql.SQL(" TEMPLATE {}").format(sql.Identifier(template)) if template else sql.SQL("")
             connection.execute(sql.SQL("CREATE DATABASE {}{}").format(sql.Identifier(name), copied))
 
     def drop(self, name: str) -> None:
-        """Removes database `name`, whoever is connected to it."""
+        """Removes database `name`, whoever is connected to it. Raises PostgresError."""
+        with self._master(f"does not remove database {name}") as connection:
+            self._drop(connection, name)
+
+    @contextmanager
+    def _master(self, failing: str) -> "Iterator[psycopg.Connection[tuple[object, ...]]]":
+        """A connection that makes and removes databases. Raises PostgresError."""
         import psycopg
 
-        with psycopg.connect(_plain(self.url("postgres")), autocommit=True) as connection:
-            self._drop(connection, name)
+        try:
+            with psycopg.connect(_plain(self.url("postgres")), autocommit=True) as connection:
+                yield connection
+        except psycopg.Error as error:
+            raise PostgresError(f"PostgreSQL at {_where(self.address)} {failing}: {_reason(error)}") from error
 
     @staticmethod
     def _drop(connection: "psycopg.Connection[tuple[object, ...]]", name: str) -> None:
@@ -150,17 +160,20 @@ def there() -> str | None:
 
 
 def reach(url: str) -> Cluster:
-    """A server that is already there, by its URL. Raises PostgresError if it does not answer."""
+    """A server that is already there, by its URL. Raises PostgresError if it does not answer, refuses,
+    or if that is no URL of a PostgreSQL; never with a password in it."""
     import psycopg
 
-    parts = urlsplit(url)
-    address = urlunsplit(parts._replace(scheme="postgresql+psycopg"))
+    where = _where(url)
+    address = urlunsplit(urlsplit(url)._replace(scheme="postgresql+psycopg"))
     try:
         with psycopg.connect(_plain(address), connect_timeout=5) as connection:
             version = connection.execute("SHOW server_version").fetchone()
     except psycopg.Error as error:
-        where = f"{parts.hostname}:{parts.port or 5432}"
-        raise PostgresError(f"no PostgreSQL answers at {where} ({type(error).__name__})") from error
+        reason = _reason(error)
+        if reason != type(error).__name__:
+            raise PostgresError(f"PostgreSQL at {where} lets nobody in: {reason}") from error
+        raise PostgresError(f"no PostgreSQL answers at {where} ({reason})") from error
     return Cluster(address, str(version[0]) if version else "")
 
 
@@ -216,8 +229,9 @@ class _Home:
             _sweep()
             self.folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
             self.folder.chmod(0o755)
-            (self.folder / "belongs-to").write_text(str(folder))
+            # In this order: whoever sweeps at this moment sees either both or no owner at all.
             pointer.write_text(str(self.folder))
+            (self.folder / "belongs-to").write_text(str(folder))
         if self.folder != folder:
             self.folder.mkdir(exist_ok=True)
         if not _reachable(program.folder):
@@ -271,7 +285,7 @@ class _Home:
                 user=self.user.pw_uid if self.user else None,
                 group=self.user.pw_gid if self.user else None,
                 extra_groups=[] if self.user else None,
-                preexec_fn=_end_with_us,
+                preexec_fn=ending_with_us(signal.SIGINT),  # its fast shutdown
             )
 
     def _call(self, command: list[str]) -> "subprocess.CompletedProcess[str]":
@@ -294,20 +308,17 @@ class _Home:
 
 
 def _sweep() -> None:
-    """Deletes clusters whose folder is no more: who had them was killed, and nobody can start them again."""
+    """Deletes clusters whose folder is no more, or was made anew since: who had them was killed, and nobody
+    can start them again."""
     for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*/belongs-to"):
-        if not Path(left.read_text()).exists():
+        pointer = Path(left.read_text()) / "elsewhere"
+        if not pointer.exists() or Path(pointer.read_text()) != left.parent:
             shutil.rmtree(left.parent, ignore_errors=True)
 
 
 def _environment(folder: Path) -> dict[str, str]:
     # Nobody's own settings (PGDATA, PGPORT, locales that are not installed) reach the server.
     return {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(folder), "LC_ALL": "C", "TZ": "GMT"}
-
-
-def _end_with_us() -> None:
-    # SIGINT is PostgreSQL's fast shutdown. A change of user clears this wish, hence after it.
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
 
 
 def _reachable(path: Path) -> bool:
@@ -347,6 +358,26 @@ def _await(process: "subprocess.Popen[bytes]", data: Path, log: Path) -> bool:
             raise PostgresError(f"PostgreSQL did not get ready within {_START_S:.0f} s; its log is {log}")
         time.sleep(0.02)
     return False
+
+
+def _where(url: str) -> str:
+    """HOST:PORT of a PostgreSQL's URL. Raises PostgresError, without what was given: it may hold a password."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or 5432
+    except ValueError:
+        parts, port = urlsplit(""), 0
+    if parts.scheme not in _SCHEMES or not parts.hostname:
+        raise PostgresError("a PostgreSQL is named as postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
+    return f"{parts.hostname}:{port}"
+
+
+def _reason(error: "psycopg.Error") -> str:
+    """What the server itself said, in a line; where none spoke, the kind of the error: the library's own
+    texts may quote the URL."""
+    said = error.diag.message_primary or str(error).rpartition("FATAL:")[2]
+    spoke = error.diag.message_primary is not None or "FATAL:" in str(error)
+    return " ".join(said.split()) if spoke else type(error).__name__
 
 
 def _plain(address: str) -> str:
