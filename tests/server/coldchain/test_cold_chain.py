@@ -11,7 +11,7 @@ from server.alarms.models import Alarm
 from server.background import tick
 from server.coldchain import lots
 from server.coldchain import service as coldchain
-from server.coldchain.models import Excursion, ZoneWatch
+from server.coldchain.models import HISTORY, LIVE, Excursion, ZoneWatch
 from server.foundation.errors import Conflict, Problem
 from server.foundation.outbox import OutboxMail
 from server.lockers.models import Zone
@@ -136,7 +136,7 @@ def test_readings_of_a_clock_ahead_are_put_aside_and_the_next_ones_judged(stage:
     warm(stage, 20, 1500)
     assert ("breach", "chilled") in open_kinds(stage)
     with stage.context.store.read() as session:
-        history = session.get_one(ZoneWatch, (zone(stage).id, coldchain.HISTORY))
+        history = session.get_one(ZoneWatch, (zone(stage).id, HISTORY))
         assert history.upto == stage.last_reading["n"], "the history goes on past what was put aside"
         causes = session.scalars(select(TelemetryGap.cause)).all()
     assert causes == ["dropped", "dropped"]
@@ -198,10 +198,10 @@ def test_the_history_alone_finds_a_breach_after_a_clock_was_set_back(stage: Stag
     warm(stage, 1, 200)
     stage.clock.advance(hours=-2)
     with stage.context.store.write() as session:
-        session.delete(session.get_one(ZoneWatch, (zone(stage).id, coldchain.LIVE)))
+        session.delete(session.get_one(ZoneWatch, (zone(stage).id, LIVE)))
     warm(stage, 6, 700)
     with stage.context.store.read() as session:
-        history = coldchain.watch_of(session.get_one(ZoneWatch, (zone(stage).id, coldchain.HISTORY)))
+        history = coldchain.watch_of(session.get_one(ZoneWatch, (zone(stage).id, HISTORY)))
     assert history.breach_since
 
 
