@@ -2,6 +2,8 @@
 
 import sys
 
+from sqlalchemy.exc import DBAPIError
+
 from installation import commands
 from installation.errors import InstallationError, Unwell
 
@@ -24,6 +26,16 @@ def main(words: list[str]) -> int:
     except InstallationError as error:
         print(f"loquet: {error}", file=sys.stderr)
         return 2
+    except DBAPIError as error:
+        # The driver's own first line: the rest of the text is our statement and its values.
+        print(f"loquet: the database: {(str(error.orig).splitlines() or [''])[0]}", file=sys.stderr)
+        return 2
+    except OSError as error:  # no room, no right, a disk that fails
+        print(f"loquet: {error.filename or 'this machine'}: {error.strerror or error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("loquet: broken off", file=sys.stderr)
+        return 130
     return 0
 
 

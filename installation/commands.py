@@ -22,6 +22,13 @@ def absolute(text: str) -> Path:
     return path
 
 
+def count(text: str) -> int:
+    """A number of backups to keep: below nought, the newest would go and the oldest stay."""
+    if not text.isascii() or not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text}: a whole number, 0 for all")
+    return int(text)
+
+
 def parser() -> argparse.ArgumentParser:
     """All verbs; each sets `act`, which takes the arguments and yields lines."""
     top = argparse.ArgumentParser(prog="./loquet")
@@ -50,15 +57,15 @@ def _how_of(arguments: argparse.Namespace) -> install.How:
 def _server(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     installing = verbs.add_parser("install", help="users, folders, settings, systemd units of a server")
     _how(installing)
-    installing.add_argument("--base-url", default="https://loquet.example.org", help="its public address")
-    installing.add_argument("--keep", type=int, default=14, help="backups to keep (14)")
-    installing.set_defaults(act=lambda a: install.server(_how_of(a), a.base_url.rstrip("/"), a.keep))
+    installing.add_argument("--base-url", help="its public address (what its settings say)")
+    installing.add_argument("--keep", type=count, help="backups to keep (as its timer does, else 14)")
+    installing.set_defaults(act=lambda a: install.server(_how_of(a), a.base_url, a.keep))
     upgrading = verbs.add_parser("upgrade", help="after an update: back up, then migrate the database")
     _sources(upgrading)
     upgrading.add_argument(
         "--backups", type=absolute, default=Path(places.BACKUPS), help="where to back up to"
     )
-    upgrading.add_argument("--keep", type=int, default=14, help="backups to keep (14)")
+    upgrading.add_argument("--keep", type=count, default=14, help="backups to keep (14)")
     upgrading.set_defaults(act=lambda a: upgrade.upgrade(_sources_of(a), a.backups, a.keep))
     handing = verbs.add_parser("handover", help="write a site's secrets into a file for its box")
     handing.add_argument("site_id", metavar="SITE")
@@ -77,11 +84,11 @@ def _gateway(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     installing = verbs.add_parser("install", help="users, folders, settings, systemd units of a site's box")
     _how(installing)
     installing.add_argument("--site", required=True, help="the site's id")
-    installing.add_argument("--server-url", default="https://loquet.example.org")
+    installing.add_argument("--server-url", help="where the server is (what its settings say)")
     installing.add_argument("--tls-listen", required=True, help="ADDRESS:PORT on the controllers' network")
     installing.add_argument("--handover", type=absolute, help="what ./loquet server handover wrote")
     installing.set_defaults(
-        act=lambda a: install.gateway(_how_of(a), a.site, a.server_url.rstrip("/"), a.tls_listen, a.handover)
+        act=lambda a: install.gateway(_how_of(a), a.site, a.server_url, a.tls_listen, a.handover)
     )
 
 
@@ -112,7 +119,9 @@ def _sources_of(arguments: argparse.Namespace, *, with_secrets: bool = False) ->
 def _backup(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=absolute, metavar="DIR")
     _sources(parser)
-    parser.add_argument("--keep", type=int, default=0, help="delete older ones beyond this number (0: none)")
+    parser.add_argument(
+        "--keep", type=count, default=0, help="delete older ones beyond this number (0: none)"
+    )
     parser.add_argument("--with-secrets", action="store_true", help="put data key and secrets in as well")
     parser.set_defaults(act=lambda a: back_up(_sources_of(a, with_secrets=a.with_secrets), a.folder, a.keep))
 

@@ -62,8 +62,16 @@ def plan(wishes: Wishes, handover: Handover | None, settings: str | None, *, has
     if has_own_broker:
         acts.append(Run(["systemctl", "disable", "--now", "mosquitto.service"]))
     acts.append(Run(["systemctl", "enable", units.BROKER, units.GATEWAY]))
-    changes = [] if settings is None else settings_text.missing(settings, _needed(settings))
-    return Plan(acts, [*changes, *_steps(wishes, handover)])
+    return Plan(acts, [*_changes(settings, chosen), *_steps(wishes, handover)])
+
+
+def _changes(settings: str | None, chosen: Mapping[str, str]) -> list[str]:
+    if settings is None:
+        return []
+    return [
+        *settings_text.differing(settings, chosen, places.GATEWAY_SETTINGS),
+        *settings_text.missing(settings, _needed(settings)),
+    ]
 
 
 def _root(path: str, text: str) -> WriteFile:

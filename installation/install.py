@@ -1,6 +1,7 @@
 """`./loquet server install` and `./loquet gateway install`: reads what is there, plans, carries out."""
 
 import json
+import re
 import stat
 import tomllib
 from collections.abc import Callable, Iterator
@@ -8,12 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from firmware.contract import topics
-from installation import gateway_plan, machine, places, server_plan
+from installation import gateway_plan, machine, places, server_plan, units
 from installation.acts import Plan
 from installation.errors import InstallationError
 from installation.gateway_plan import Handover
 from installation.machine import Machine
 
+EXAMPLE = "https://loquet.example.org"
+KEEP = 14
 _HIDDEN = (Path("/home"), Path("/root"), Path("/run/user"))
 """What ProtectHome= hides from the services."""
 
@@ -29,32 +32,54 @@ class How:
     dry: bool
 
 
-def server(how: How, base_url: str, keep: int) -> Iterator[str]:
-    """Installs the server; yields lines. Raises InstallationError."""
+def server(how: How, base_url: str | None, keep: int | None) -> Iterator[str]:
+    """Installs the server; yields lines. What is None is as an earlier installation has it. Raises
+    InstallationError."""
     where = _machine(how)
-    wishes = server_plan.Wishes(how.program, how.user, base_url, keep)
     settings = _text(where, places.SERVER_SETTINGS)
+    address = _address("--base-url", base_url, settings, "base_url")
+    if keep is None:  # or a second run would have the next night throw backups away
+        keep = units.kept_by(_text(where, f"{places.UNITS}/{units.BACKUP}") or "") or KEEP
+    wishes = server_plan.Wishes(how.program, how.user, address, keep)
     yield from _carry_out(_planned(lambda: server_plan.plan(wishes, settings)), where, how)
 
 
-def gateway(how: How, site: str, server_url: str, tls_listen: str, handover: Path | None) -> Iterator[str]:
-    """Installs a site's box; yields lines. Raises InstallationError."""
+def gateway(
+    how: How, site: str, server_url: str | None, tls_listen: str, handover: Path | None
+) -> Iterator[str]:
+    """Installs a site's box; yields lines. What is None is as an earlier installation has it. Raises
+    InstallationError."""
     where = _machine(how)
+    settings = _text(where, places.GATEWAY_SETTINGS)
+    address = _address("--server-url", server_url, settings, "server_url")
     secrets = None if handover is None else read_handover(handover)
     if secrets is not None and secrets.site != site:
         raise InstallationError(f"{handover} is for the site {secrets.site}, not for {site}")
     if not topics.is_id(site):
         raise InstallationError(f"{site} can't be a site's id: 1 to 32 of a-z, 0-9 and -")
     host, _, port = tls_listen.rpartition(":")
-    if not host or not port.isdigit():
+    if not host or not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
         raise InstallationError(f"--tls-listen {tls_listen} must be ADDRESS:PORT")
     if not where.inside(places.MOSQUITTO).exists() and not how.dry:
         raise InstallationError("the broker is missing: apt-get install mosquitto, then this again")
-    wishes = gateway_plan.Wishes(how.program, how.user, site, server_url, tls_listen)
-    settings = _text(where, places.GATEWAY_SETTINGS)
+    wishes = gateway_plan.Wishes(how.program, how.user, site, address, tls_listen)
     unit = where.inside("/lib/systemd/system/mosquitto.service")
     plan = _planned(lambda: gateway_plan.plan(wishes, secrets, settings, has_own_broker=unit.exists()))
     yield from _carry_out(plan, where, how)
+
+
+def _address(option: str, given: str | None, settings: str | None, key: str) -> str:
+    """What was asked for, else what the settings that are there say, else an example. It goes into settings
+    and into the proxy's example: an address and nothing else."""
+    if given is None:
+        try:
+            there = tomllib.loads(settings or "").get(key)
+        except tomllib.TOMLDecodeError as error:
+            raise InstallationError(f"the settings file that is there is not TOML: {error}") from error
+        return there if isinstance(there, str) and there else EXAMPLE
+    if not re.fullmatch(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?/?", given):
+        raise InstallationError(f"{option} {given} must be like {EXAMPLE}")
+    return given.rstrip("/")
 
 
 def read_handover(path: Path) -> Handover:
@@ -88,6 +113,8 @@ def refuse_unreachable(program: Path) -> None:
             f"{program} is hidden from services: clone it to /opt/loquet and run /opt/loquet/loquet instead"
         )
     python = program / ".loquet" / "venv" / "bin" / "python"
+    if not python.parent.is_dir():
+        raise InstallationError(f"{program} was never set up: {program}/loquet setup server, then this again")
     for path in (python.parent, *python.parent.parents):
         if not path.stat().st_mode & stat.S_IXOTH:
             raise InstallationError(f"{path} can't be entered by a service: chmod -R a+rX {program}")

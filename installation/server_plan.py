@@ -49,7 +49,7 @@ def plan(wishes: Wishes, settings: str | None) -> Plan:
         Run(["systemctl", "daemon-reload"]),
         Run(["systemctl", "enable", units.SERVER, units.BACKUP_TIMER]),
     ]
-    return Plan(acts, [*_changes(settings), *_steps(wishes)])
+    return Plan(acts, [*_changes(settings, wishes.base_url), *_steps(wishes)])
 
 
 def _unit(name: str, text: str) -> WriteFile:
@@ -60,8 +60,13 @@ def _example(name: str, text: str) -> WriteFile:
     return WriteFile(f"{places.EXAMPLES}/{name}", text, ROOT, 0o644)
 
 
-def _changes(settings: str | None) -> list[str]:
-    return [] if settings is None else settings_text.missing(settings, settings_text.server_keys())
+def _changes(settings: str | None, base_url: str) -> list[str]:
+    if settings is None:
+        return []
+    return [
+        *settings_text.differing(settings, {"base_url": base_url}, places.SERVER_SETTINGS),
+        *settings_text.missing(settings, settings_text.server_keys()),
+    ]
 
 
 def _steps(wishes: Wishes) -> list[str]:

@@ -58,6 +58,17 @@ def missing(text: str, known: Mapping[str, str]) -> list[str]:
     return new + old
 
 
+def differing(text: str, wished: Mapping[str, str], file: str) -> list[str]:
+    """Lines about what was asked for and stands otherwise in a file that is kept. Raises
+    tomllib.TOMLDecodeError."""
+    there = tomllib.loads(text)
+    return [
+        f"{file} is kept and says {name} = {_value(there[name])}, not {_value(value)}: change it there"
+        for name, value in wished.items()
+        if name in there and there[name] != value
+    ]
+
+
 def server_keys() -> dict[str, str]:
     """Every key of the server with its meaning."""
     return {name: field.description or "" for name, field in Settings.model_fields.items()}

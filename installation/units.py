@@ -5,6 +5,8 @@ again; the server says on `/readyz` that its background thread is gone. No Prote
 asking the kernel whether the clock is kept right, hence the two calls that `@system-service` lacks.
 """
 
+import re
+
 from installation import places
 
 _HARDENED = """\
@@ -99,6 +101,12 @@ Nice=10
 IOSchedulingClass=idle
 ReadWritePaths={places.BACKUPS}
 {_HARDENED}"""
+
+
+def kept_by(text: str) -> int | None:
+    """How many backups a unit that `backup` wrote keeps."""
+    found = re.search(r"^ExecStart=.* --keep ([0-9]+)$", text, re.MULTILINE)
+    return int(found[1]) if found else None
 
 
 def backup_timer() -> str:

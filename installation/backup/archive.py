@@ -1,9 +1,11 @@
 """The archive: a tar with a manifest, the database as a SQLite file, the settings; mode 0600, whole or not
 there."""
 
+import gzip
 import json
 import os
 import tarfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,18 @@ MANIFEST = "manifest.json"
 DATABASE = "database.sqlite3"
 SECRETS = "secrets/"
 SUFFIX = ".tar.gz"
+
+_DAMAGED = (
+    gzip.BadGzipFile,
+    zlib.error,
+    EOFError,
+    tarfile.TarError,
+    FileExistsError,  # a name twice
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+)
 
 
 @dataclass(frozen=True)
@@ -68,7 +82,8 @@ def _anonymous(entry: tarfile.TarInfo) -> tarfile.TarInfo:
 
 
 def unpack(archive: Path, folder: Path) -> Manifest:
-    """Unpacks plain files into `folder`, reads the manifest. Raises InstallationError for anything else."""
+    """Unpacks plain files into `folder`, reads the manifest. Raises InstallationError for anything else, and
+    says apart what is no archive and what may not be read or has no room."""
     try:
         with tarfile.open(archive, "r:gz") as tar:
             for entry in tar:
@@ -76,9 +91,16 @@ def unpack(archive: Path, folder: Path) -> Manifest:
                 if not entry.isfile() or name.is_absolute() or ".." in name.parts:
                     raise InstallationError(f"{archive} holds {entry.name}, which no backup of Loquet does")
                 _extract(tar, entry, folder / name)
+        if not (folder / MANIFEST).is_file():
+            raise tarfile.TarError("it has no manifest")
         return read_manifest((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, EOFError, tarfile.TarError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except _DAMAGED as error:
         raise InstallationError(f"{archive} is no backup of Loquet, or a cut one: {error}") from error
+    except OSError as error:
+        raise InstallationError(
+            f"{error.filename or folder} can't be read, or not unpacked, by the server's own user:"
+            f" {error.strerror}"
+        ) from error
 
 
 def _extract(tar: tarfile.TarFile, entry: tarfile.TarInfo, into: Path) -> None:

@@ -40,8 +40,7 @@ class Sources:
 def back_up(sources: Sources, folder: Path, keep: int, clock: Clock | None = None) -> Iterator[str]:
     """Makes a backup in `folder` and yields lines about it. Raises InstallationError; then there is none."""
     clock = clock or SystemClock()
-    if not folder.is_dir():
-        raise InstallationError(f"there is no folder {folder}")
+    _refuse_closed(folder)
     if not Path(sources.settings.data_key_file).is_file():
         raise InstallationError(f"there is no data key {sources.settings.data_key_file}: is this the server?")
     vault = Vault(read_or_make_key(Path(sources.settings.data_key_file)))
@@ -50,15 +49,15 @@ def back_up(sources: Sources, folder: Path, keep: int, clock: Clock | None = Non
         target = folder / f"{_PREFIX}{clock.now():%Y%m%dT%H%M%SZ}{archive.SUFFIX}"
         with tempfile.TemporaryDirectory(dir=folder, prefix=".scratch-") as scratch:
             manifest = _gather(sources, store, vault, clock, Path(scratch) / "made")
-            archive.write(target, Path(scratch) / "made")
+            packed = Path(scratch) / target.name
+            archive.write(packed, Path(scratch) / "made")
             try:
-                _verify(target, manifest, Path(scratch) / "read")
+                _verify(packed, manifest, Path(scratch) / "read")
             except RehearsalError:
+                packed.replace(target)
                 yield f"{target} is a good backup of a database that this program can't use"
                 raise
-            except InstallationError:
-                target.unlink()
-                raise
+            packed.replace(target)  # only now it has the name of a backup
         if migrate.is_current(store):
             context = Context(sources.settings, store, clock, Ids(clock), vault)
             with store.write() as session:
@@ -73,6 +72,18 @@ def back_up(sources: Sources, folder: Path, keep: int, clock: Clock | None = Non
     )
     yield from _about_secrets(sources, manifest)
     yield from _forget(folder, keep, target)
+
+
+def _refuse_closed(folder: Path) -> None:
+    try:
+        if not folder.is_dir():
+            raise InstallationError(f"there is no folder {folder}")
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".scratch-"):
+            return
+    except OSError as error:
+        raise InstallationError(
+            f"{folder} can't be written by the server's own user, as whom backups are made: {error.strerror}"
+        ) from error
 
 
 def note(session: Session, context: Context, name: str) -> None:

@@ -1,17 +1,19 @@
-"""`./loquet restore FILE`: read, recomputed and migrated in a scratch database first; then put in the place
-of what is there, which is moved aside, never deleted; then the epoch is new."""
+"""`./loquet restore FILE`: read, recomputed, migrated and given its new epoch in a scratch database first;
+then put in the place of what is there, which is moved aside, never deleted. Killed at any moment it leaves
+the old database, none, or the new one with its new epoch: never one that controllers would ignore."""
 
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from alembic import command
 from sqlalchemy import Connection, inspect
 
-from installation.backup import archive, facts
+from installation.backup import archive, copying, facts
 from installation.backup.archive import Manifest
 from installation.backup.making import Sources, key_mark, note
 from installation.backup.pour import pour
@@ -25,6 +27,7 @@ from server.foundation.settings import Settings, read_or_make_key
 from server.foundation.vault import Vault
 from server.gateways.restored import begin_again
 from server.healthcheck import host
+from server.healthcheck.machine import folder_of_data
 
 KEPT_DAYS = 7
 """How long a gateway keeps what it has delivered (docs/gateway.md)."""
@@ -47,7 +50,7 @@ def restore(file: Path, sources: Sources, *, force: bool) -> Iterator[str]:
         raise InstallationError(
             f"something answers on {settings.listen}: systemctl stop loquet-server, then this again"
         )
-    place = _place_of(settings)
+    place = folder_of_data(settings)
     if not place.is_dir():
         raise InstallationError(f"there is no folder {place}: ./loquet server install makes it")
     with tempfile.TemporaryDirectory(dir=place, prefix=".restore-") as folder:
@@ -57,29 +60,17 @@ def restore(file: Path, sources: Sources, *, force: bool) -> Iterator[str]:
         for name in _put_secrets_back(scratch, sources):
             yield f"{name} put back from the archive"
         vault = _right_vault(settings, scratch.manifest)
+        count = _begin_again(scratch, settings, vault, file.name)
         store = Store(settings.database_url)
         try:
             if store.is_sqlite:
                 yield from _place_file(scratch.database, Path(str(store.reader.url.database)), force=force)
             else:
                 yield from _place_rows(scratch.database, store, force=force)
-            clock = SystemClock()
-            context = Context(settings, store, clock, Ids(clock), vault)
-            with store.write() as session:
-                count = begin_again(session, context)
-                note(session, context, file.name)
         finally:
             store.close()
     yield f"new epoch: the documents of {count} controllers begin anew"
     yield from _what_comes_again(scratch.manifest)
-
-
-def _place_of(settings: Settings) -> Path:
-    """Where there is room for the scratch: beside the database's file, else beside the data key."""
-    prefix = "sqlite:///"
-    if settings.database_url.startswith(prefix):
-        return Path(settings.database_url.removeprefix(prefix)).parent
-    return Path(settings.data_key_file).parent
 
 
 def _read(file: Path, folder: Path) -> _Scratch:
@@ -121,28 +112,55 @@ def _right_vault(settings: Settings, manifest: Manifest) -> Vault:
     return vault
 
 
+def _begin_again(scratch: _Scratch, settings: Settings, vault: Vault, name: str) -> int:
+    """The new epoch, while nobody can start a server on it yet; returns how many controllers it concerns."""
+    store = Store(f"sqlite:///{scratch.database}")
+    try:
+        clock = SystemClock()
+        context = Context(settings, store, clock, Ids(clock), vault)
+        with store.write() as session:
+            count = begin_again(session, context)
+            note(session, context, name)
+    finally:
+        store.close()
+    with closing(copying.sqlite_connect(scratch.database)) as made:
+        made.execute("PRAGMA journal_mode=DELETE")  # one file, not three
+    return count
+
+
+_PARTS = ("", "-wal", "-shm", "-journal")
+"""What a SQLite database consists of. A log that a killed server left, or that stayed when somebody moved the
+database away, is replayed into whatever stands there next: it goes with its own."""
+
+
 def _place_file(made: Path, target: Path, *, force: bool) -> Iterator[str]:
-    if target.exists():
-        if not force:
-            raise InstallationError(f"{target} is there already: with --force it is moved aside")
-        aside = _free_name(target)
-        for part in ("", "-wal", "-shm"):
-            old = target.with_name(target.name + part)
-            if old.exists():
-                old.rename(aside.with_name(aside.name + part))
-        yield f"what was there is now {aside}"
-    fresh = target.with_name(target.name + ".new")
+    there = [part for part in _PARTS if _part(target, part).exists()]
+    if there and not force:
+        raise InstallationError(f"{_part(target, there[0])} is there already: with --force it is moved aside")
+    fresh = _part(target, ".new")
     shutil.copyfile(made, fresh)
     fresh.chmod(0o600)
     with fresh.open("rb") as written:
         os.fsync(written.fileno())
+    if there:
+        aside = _free_name(target)
+        for part in there:  # the database first: without it no server starts, without its log one would
+            _part(target, part).rename(_part(aside, part))
+        yield f"what was there is now {aside}"
     fresh.replace(target)
     yield f"{target} is the backup's database, revision {_revision(made)}"
 
 
+def _part(database: Path, part: str) -> Path:
+    return database.with_name(database.name + part)
+
+
 def _free_name(target: Path) -> Path:
     number = 1
-    while (aside := target.with_name(f"{target.name}.before-restore-{number}")).exists():
+    while any(
+        _part(aside := target.with_name(f"{target.name}.before-restore-{number}"), part).exists()
+        for part in _PARTS
+    ):
         number += 1
     return aside
 

@@ -62,7 +62,8 @@ def box(image: Path, *more: str) -> list[str]:
 def test_a_server_is_laid_out_once_and_again_changes_nothing(
     image: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(*into(image, "server", "install", "--base-url", "https://ferme.example.org")) == 0
+    wishes = ["--base-url", "https://ferme.example.org", "--keep", "365"]
+    assert run(*into(image, "server", "install", *wishes)) == 0
     said = capsys.readouterr().out
     assert "made   /etc/loquet/server.toml  (root:loquet 0640)" in said
     for path, mode in {
@@ -81,9 +82,7 @@ def test_a_server_is_laid_out_once_and_again_changes_nothing(
     said = capsys.readouterr().out
     assert "made" not in said
     assert "kept   /etc/loquet/server.toml" in said
-    assert {path: each for path, each in tree(image).items() if "examples" not in path} == {
-        path: each for path, each in before.items() if "examples" not in path
-    }
+    assert tree(image) == before
 
 
 def test_every_setting_is_in_the_file_with_its_words_and_the_server_takes_it(image: Path) -> None:
@@ -113,6 +112,47 @@ def test_a_kept_file_is_told_what_it_lacks_and_what_nobody_knows(
     file.write_text("listen = [")
     assert run(*into(image, "server", "install")) == 2
     assert "not TOML" in capsys.readouterr().err
+
+
+def test_an_address_that_is_none_is_refused_and_one_that_a_kept_file_contradicts_is_said(
+    image: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = tree(image)
+    for wrong in ("loquet.example.org", "https://x.example.org/shop", 'https://x"y', "ftp://x.example.org"):
+        assert run(*into(image, "server", "install", "--base-url", wrong)) == 2
+        assert run(*box(image, "--server-url", wrong)) == 2
+    assert "--server-url ftp://x.example.org must be like" in capsys.readouterr().err
+    assert tree(image) == before
+    for words in (["server", "install", "--base-url"], [*box(image)[:6], "--server-url"]):
+        assert run(*into(image, *words, "https://old.example.org")) == 0
+        capsys.readouterr()
+        assert run(*into(image, *words, "https://new.example.org")) == 0
+        assert '= "https://old.example.org", not "https://new.example.org"' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [["server", "install"], ["backup", "/tmp"], ["server", "upgrade"]])
+def test_a_number_of_backups_below_nought_is_refused(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        run(*words, "--keep", "-1")
+    assert "-1: a whole number" in capsys.readouterr().err
+
+
+def test_a_database_that_does_not_answer_is_said_in_a_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "server.toml"
+    key = tmp_path / "data.key"
+    key.write_text("00" * 32)
+    key.chmod(0o600)
+    file.write_text(f'database_url = "postgresql://loquet@127.0.0.1:1/loquet"\ndata_key_file = "{key}"\n')
+    file.chmod(0o600)
+    for words in (["backup", str(tmp_path)], ["server", "upgrade"]):
+        assert run(*words, "--config", str(file)) == 2
+        error = capsys.readouterr().err
+        assert error.startswith("loquet: the database: ")
+        assert error.count("\n") == 1
 
 
 def test_a_dry_run_names_every_act_and_touches_nothing(
@@ -202,6 +242,11 @@ def test_a_program_that_services_cannot_reach_is_refused(
     monkeypatch.setattr(install, "_HIDDEN", (tmp_path / "home",))
     with pytest.raises(InstallationError, match="clone it to /opt/loquet"):
         install.refuse_unreachable(_checkout(tmp_path / "home" / "me"))
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    (bare / "loquet").touch()
+    with pytest.raises(InstallationError, match="was never set up"):
+        install.refuse_unreachable(bare)
     shut = _checkout(tmp_path / "shut")
     shut.chmod(0o700)
     with pytest.raises(InstallationError, match=r"chmod -R a\+rX"):

@@ -21,7 +21,7 @@ from installation.errors import InstallationError
 from installation.upgrade import upgrade
 from server.foundation import migrate
 from server.foundation.database import Store
-from server.gateways.models import DeviceRecord
+from server.gateways.models import DeviceRecord, Gateway
 from server.healthcheck import OK, checks
 from server.healthcheck.database import broken_chains
 from tests.server.bench import Bench, MovedClock, make_context
@@ -129,6 +129,20 @@ def test_a_backup_is_verified_noted_and_old_ones_go(alone: Bench, tmp_path: Path
     assert list(tmp_path.glob(".*")) == []
 
 
+def test_a_backup_has_its_name_only_when_it_was_read_back(
+    alone: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Broken off while it is read back, nothing lies there that the next one would count as a backup."""
+
+    def broken_off(*_: Path) -> archive.Manifest:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(archive, "unpack", broken_off)
+    with pytest.raises(KeyboardInterrupt):
+        list(back_up(sources_of(alone), tmp_path, 0, alone.clock))
+    assert list(tmp_path.glob("loquet-*")) == []
+
+
 def test_secrets_are_named_and_come_along_only_when_asked(alone: Bench, tmp_path: Path) -> None:
     (alone.folder / "server.toml").write_text('webhook_secret = "do-not-show-this"\n')
     key = Path(alone.context.settings.data_key_file).read_text().strip()
@@ -175,7 +189,7 @@ def test_another_key_a_full_place_a_running_server_are_refused_and_nothing_chang
     assert any("what was there is now" in line for line in said)
 
 
-@pytest.mark.parametrize("how", ["cut", "flipped", "foreign", "empty"])
+@pytest.mark.parametrize("how", ["cut", "flipped", "a byte", "foreign", "empty"])
 def test_a_damaged_archive_is_refused_before_anything_changes(alone: Bench, tmp_path: Path, how: str) -> None:
     file = made(alone, tmp_path)
     before = everything(alone.context.store)
@@ -183,6 +197,11 @@ def test_a_damaged_archive_is_refused_before_anything_changes(alone: Bench, tmp_
     whole = file.read_bytes()
     if how == "cut":
         file.write_bytes(whole[: len(whole) // 2])
+    elif how == "a byte":
+        middle = len(whole) // 2
+        file.write_bytes(
+            whole[:middle] + bytes(each ^ 0xFF for each in whole[middle : middle + 8]) + whole[middle + 8 :]
+        )
     elif how == "empty":
         file.write_bytes(b"")
     elif how == "flipped":
@@ -359,3 +378,64 @@ def test_a_database_that_was_never_set_up_is_not_backed_up(databases: Databases,
     assert list(tmp_path.glob("loquet-*")) == []
     context.store.close()
     databases.remove(folder)
+
+
+def test_the_journal_of_a_killed_server_does_not_get_into_the_restored_database(
+    alone: Bench, tmp_path: Path
+) -> None:
+    """A server that was killed leaves its write-ahead log; somebody moves the damaged database away and not
+    the log. SQLite would replay it into whatever stands there next."""
+    busy(alone)
+    kept = known(alone)
+    file = made(alone, tmp_path)
+    busy(alone)
+    database = Path(str(alone.context.store.reader.url.database))
+    log = database.with_name(database.name + "-wal")
+    left = log.read_bytes()
+    assert left
+    alone.context.store.close()
+    database.unlink()
+    log.write_bytes(left)
+
+    said = list(restore(file, sources_of(alone), force=True))
+    assert any("before-restore-1" in line for line in said), said
+    assert database.with_name(database.name + ".before-restore-1-wal").read_bytes() == left
+    again = Bench(alone.folder, alone.secrets)
+    assert known(again) == kept
+    with again.context.store.read() as session:
+        assert broken_chains(session) == []
+    again.close()
+
+
+def test_a_restore_killed_after_the_database_is_in_place_has_its_new_epoch(
+    bench: Bench, tmp_path: Path
+) -> None:
+    """Without it controllers would ignore the server as older than what they know: so it goes into the
+    scratch database, before that is put in its place."""
+    busy(bench)
+    file = made(bench, tmp_path)
+    bench.context.store.close()
+    for line in restore(file, sources_of(bench), force=True):
+        if "is the backup's database" in line or "are in PostgreSQL" in line:
+            break  # killed here
+    store = Store(bench.context.settings.database_url)
+    with store.read() as session:
+        epochs = set(session.scalars(select(Gateway.feed_epoch)))
+    store.close()
+    assert bench.feed_epoch not in epochs
+
+
+@pytest.mark.parametrize("closed", ["where backups go", "the archive"])
+def test_what_may_not_be_read_or_written_is_said_in_a_line(alone: Bench, tmp_path: Path, closed: str) -> None:
+    """As root asks for it: a folder or file of root's own, which the server's user may not enter."""
+    file = made(alone, tmp_path)
+    alone.context.store.close()
+    if closed == "the archive":
+        target = tmp_path / "of-root.tar.gz"
+        target.mkdir()  # unreadable as a file, for root too
+        with pytest.raises(InstallationError, match=r"of-root\.tar\.gz can't be read.* Is a directory"):
+            list(restore(target, sources_of(alone), force=True))
+    else:
+        with pytest.raises(InstallationError, match=r"/proc can't be written"):
+            list(back_up(sources_of(alone), Path("/proc"), 0, alone.clock))
+    assert file.exists()
