@@ -22,7 +22,8 @@ class Finding:
 
 @dataclass(frozen=True)
 class Report:
-    """A commissioning: who, when, of what, with what result."""
+    """A commissioning: who, when, of what, with what result. `partial`: some checks or doors were left out,
+    so it can't say that the controller is fit for service."""
 
     site: str
     device: str
@@ -32,22 +33,29 @@ class Report:
     machine: dict[str, str]
     findings: tuple[Finding, ...]
     simulated: bool
+    partial: bool = False
 
     @property
     def faults(self) -> list[Finding]:
         """What must be put right."""
         return [finding for finding in self.findings if not finding.good]
 
+    @property
+    def verdict(self) -> str:
+        """In a few words; what was not looked at is never fit."""
+        if self.faults:
+            return "not fit for service yet"
+        return "good so far, and not all was looked at" if self.partial else "fit for service"
+
     def markdown(self) -> str:
         """The page to keep and to sign."""
         good = len(self.findings) - len(self.faults)
         where = " on the simulated world" if self.simulated else ""
-        verdict = "fit for service" if not self.faults else "not fit for service yet"
         lines = [
             f"# Commissioning of {self.device} ({self.site}){where}",
             "",
             f"{self.begun:%Y-%m-%d %H:%M} to {self.ended:%H:%M} UTC, by {self.by}. "
-            f"{good} of {len(self.findings)} as they should be: **{verdict}**.",
+            f"{good} of {len(self.findings)} as they should be: **{self.verdict}**.",
             "",
             *(f"* {name}: {value}" for name, value in self.machine.items()),
             "",

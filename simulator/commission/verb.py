@@ -9,6 +9,7 @@ import tempfile
 import tomllib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -153,7 +154,11 @@ def _say(finding: Finding) -> None:
 
 
 async def _run(options: argparse.Namespace) -> Report:
-    plan = in_order(_plan(options.site, options.device), options.doors)
+    whole = _plan(options.site, options.device)
+    plan = in_order(whole, options.doors)
+    if strangers := (options.doors or set()) - {door.number for door in plan.doors}:
+        raise RunError(f"{plan.id} has no door {', '.join(map(str, sorted(strangers)))}")
+    partly = bool(options.only) or len(plan.doors) < len(whole.doors)
     only = frozenset(options.only)
     where = "a board of silicon" if options.secrets else "the simulated world"
     print(f"Commissioning {plan.id} of {plan.site}, {where}: {len(plan.doors)} doors")
@@ -163,18 +168,20 @@ async def _run(options: argparse.Namespace) -> Report:
             keys = _keys(options.secrets, plan.id)
             async with Line(folder, plan.site, plan.id, keys, options.listen) as line:
                 print(f"listening on {line.host}:{line.port}; switch the controller on")
-                return await commission(
+                report = await commission(
                     line, Asked(), plan, _say, by=options.by, is_simulated=False, only=only
                 )
+                return replace(report, partial=partly)
         stage = simulated(options.site, plan, folder, options.seed, options.fault, asks=not options.auto)
         async with stage as (line, person):
-            return await commission(
+            report = await commission(
                 line, person, plan, _say, by=options.by, is_simulated=True, seed=options.seed, only=only
             )
+            return replace(report, partial=partly)
 
 
 def run(options: argparse.Namespace) -> int:
-    """0 everything is as it should be, 1 something is not. RunError if it can't be looked at."""
+    """0 what was looked at is as it should be, 1 something is not. RunError if it can't be looked at."""
     if bool(options.secrets) != bool(options.listen):
         raise RunError("--secrets and --listen go together: they are a board of silicon's")
     if options.secrets and (options.auto or options.fault):
@@ -184,8 +191,12 @@ def run(options: argparse.Namespace) -> int:
     except (NoControllerError, LineError, NobodyError, PlantError) as error:
         raise RunError(str(error)) from error
     path = options.report or REPORTS / f"{report.device}-{report.begun:%Y%m%dT%H%M%SZ}.md"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(report.markdown(), encoding="utf-8")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(report.markdown(), encoding="utf-8")
+    except OSError as error:
+        print(report.markdown())  # an hour's work at the wall
+        raise RunError(f"{path} can't be written: {error.strerror}; the report stands above") from error
     print(f"report: {path}")
-    print("fit for service" if not report.faults else f"not fit for service yet: {len(report.faults)} faults")
+    print(f"{report.verdict}: {len(report.faults)} faults" if report.faults else report.verdict)
     return 1 if report.faults else 0

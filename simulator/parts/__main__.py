@@ -1,5 +1,6 @@
 """`python3 -m simulator.parts VERB`: set up what a verb of ./loquet needs; silent if it is all there."""
 
+import errno
 import fcntl
 import signal
 import sys
@@ -59,6 +60,18 @@ def main(arguments: list[str]) -> None:
     except SetupError as error:
         _leave_nothing(fresh)
         stop(str(error), 2)
+    except OSError as error:
+        _leave_nothing(fresh)
+        stop(refused(error, arguments[0]), 2)
+
+
+def refused(error: OSError, verb: str) -> str:
+    """What a file system that does not take the set-up says. A service's user meets a checkout of root's, or
+    one mounted read-only, after an update whose new packages nobody has installed yet."""
+    said = f"{error.filename or PRIVATE}: {error.strerror or error}"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        said += f"; whoever owns this checkout must set it up: {PRIVATE.parent}/loquet setup {verb}"
+    return said
 
 
 def _set_up(verb: str) -> None:

@@ -99,7 +99,12 @@ def test_the_container_starts_what_exists_as_nobody_special() -> None:
     assert words.index("USER") > max(at for at, word in enumerate(words) if word == "RUN")
     said = dict(steps)
     assert said["USER"] == "loquet"
-    assert said["VOLUME"] == places.STATE
+    # What is written elsewhere goes with the container: a backup too.
+    assert [kept for name, kept in steps if name == "VOLUME"] == [places.STATE, places.BACKUPS]
+    described = PAGE[PAGE.index("### In a container") : PAGE.index("### The site file")]
+    for kept in (places.STATE, places.BACKUPS, places.SERVER_SETTINGS, places.SITE_FILE):
+        assert f":{kept}" in described, kept
+    assert described.index("loquet server setup") < described.index("run -d")
     assert "/readyz" in said["HEALTHCHECK"]
     assert places.SERVER_SETTINGS in said["CMD"]
     for name, arguments in steps:

@@ -1,5 +1,6 @@
 """The script on machines that lack something: one line that names it, exit 2, nothing left behind."""
 
+import errno
 import os
 import shutil
 import subprocess
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from simulator.parts.__main__ import refused
 from simulator.parts.places import ROOT
 
 
@@ -153,3 +155,18 @@ def test_a_failed_set_up_starts_nothing(machine: Machine) -> None:
     done = machine.run("demo")
     assert done.returncode == 2
     assert done.stdout == ""
+
+
+def test_a_file_system_that_takes_no_set_up_is_said_in_a_line(machine: Machine) -> None:
+    machine.python(without=["ensurepip"])
+    (machine.checkout / ".loquet" / "setup.lock").mkdir(parents=True)
+    done = machine.run("server")
+    assert done.returncode == 2, done
+    assert one_line(done).endswith("setup.lock: Is a directory")
+
+
+def test_another_than_the_checkouts_owner_is_told_who_must_set_it_up() -> None:
+    closed = PermissionError(errno.EACCES, "Permission denied", "/opt/loquet/.loquet/setup.lock")
+    assert "/opt/loquet/.loquet/setup.lock: Permission denied; whoever owns" in refused(closed, "server")
+    assert refused(OSError(errno.EROFS, "Read-only file system"), "server").endswith("/loquet setup server")
+    assert "whoever owns" not in refused(OSError(errno.ENOSPC, "No space left on device"), "server")

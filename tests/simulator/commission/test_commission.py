@@ -7,6 +7,8 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -104,8 +106,6 @@ def test_every_mistake_is_planted_here() -> None:
 
 
 def test_the_report_says_what_to_do() -> None:
-    from datetime import UTC, datetime
-
     when = datetime(2026, 11, 24, 14, 0, tzinfo=UTC)
     good = Finding("door", "door 1", "its order opens it")
     bad = Finding("door", "door 2", "no door opened", "door stuck", "the latch")
@@ -114,6 +114,29 @@ def test_the_report_says_what_to_do() -> None:
     assert "1 of 2 as they should be: **not fit for service yet**" in page
     assert "| door | door 2 | door stuck: no door opened | the latch |" in page
     assert "simulated" not in page
+
+
+def test_what_was_looked_at_in_part_is_never_fit_for_service() -> None:
+    when = datetime(2026, 11, 24, 14, 0, tzinfo=UTC)
+    good = Finding("door", "door 1", "its order opens it")
+    whole = Report("ferme", "wall-1", "C. Roy", when, when, {}, (good,), simulated=False)
+
+    assert "**fit for service**" in whole.markdown()
+    assert "fit for service" not in replace(whole, partial=True).markdown()
+
+
+def test_a_check_alone_says_so_and_a_report_that_has_no_place_is_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Half an hour at a wall is not lost to a mistyped path."""
+    from simulator import commands
+
+    (tmp_path / "file").touch()
+    words = ["commission", "--site", str(SITE), "--device", "small", "--auto", "--only", "display"]
+    assert commands.main([*words, "--report", str(tmp_path / "file" / "report.md")]) == 2
+    said = capsys.readouterr()
+    assert "**good so far, and not all was looked at**" in said.out
+    assert "report.md can't be written" in said.err
 
 
 @contextmanager
@@ -193,6 +216,7 @@ def test_what_people_type_for_doors() -> None:
         ("--secrets /nowhere --listen 127.0.0.1:8884", "no keys"),
         ("--secrets /nowhere --listen 127.0.0.1:8884 --auto", "a board of silicon needs a person"),
         ("--site /nowhere", "nowhere"),
+        ("--auto --doors 1,99 --only doors", "wall-1 has no door 99"),
         ("--auto --device hangar-1 --fault dark-display --site " + str(DEMO), "only a wall"),
     ],
 )
