@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from influxdb_client.client.exceptions import InfluxDBError
 from influxdb_client.client.influxdb_client import InfluxDBClient
 from influxdb_client.client.write_api import SYNCHRONOUS
 from influxdb_client.domain.bucket_retention_rules import BucketRetentionRules
@@ -41,6 +42,11 @@ _NO_ROOM = ("no space left on device", "disk quota exceeded", "file too large")
 """What the system said to InfluxDB (ENOSPC, EDQUOT, EFBIG), which answers with status 500 then."""
 
 
+_FAULTS = (ApiException, InfluxDBError, http.HTTPError, OSError, ValueError)
+"""What the client raises: a status, an organisation that it does not find, a line that broke, an answer or a
+header that cannot be."""
+
+
 class TroubleError(Exception):
     """InfluxDB did not do what was asked; `state` is its kind, the text holds neither address nor token."""
 
@@ -52,6 +58,10 @@ class TroubleError(Exception):
 def _trouble(error: Exception) -> TroubleError:
     if isinstance(error, ApiException):
         return _answered(error)
+    if isinstance(error, InfluxDBError):
+        return TroubleError(State.MISSING, "there is no such organisation")
+    if isinstance(error, ValueError | TypeError):
+        return TroubleError(State.FAULTY, f"no answer of an InfluxDB ({type(error).__name__})")
     # That nobody listens is among its time-outs too, for reasons of its own past.
     if isinstance(error, http.TimeoutError) and not isinstance(error, http.NewConnectionError):
         return TroubleError(State.SLOW, "no answer in time")
@@ -91,6 +101,9 @@ class Influx:
                 token = refusals.private_text(Path(self._settings.influx_token_file), "InfluxDB's token")
             except ConfigurationError as error:
                 raise TroubleError(State.REFUSED, "the token's file can't be read") from error
+            if not token.isascii() or not token.isprintable() or " " in token:
+                # Told apart here: the error of whoever puts it into a header quotes it.
+                raise TroubleError(State.REFUSED, "the token's file holds something else")
             self._client = InfluxDBClient(
                 url=self._settings.influx_url,
                 token=token,
@@ -116,7 +129,7 @@ class Influx:
                     record="\n".join(lines[start : start + MOST_LINES]),
                     write_precision=WritePrecision.S,  # type: ignore[arg-type]
                 )
-        except (ApiException, http.HTTPError, OSError) as error:
+        except _FAULTS as error:
             raise _trouble(error) from error
 
     def query(self, flux: str) -> list[dict[str, str]]:
@@ -124,7 +137,7 @@ class Influx:
         try:
             answer = self._open().query_api().query_raw(flux, dialect=_PLAIN)
             text = answer.read().decode()
-        except (ApiException, http.HTTPError, OSError) as error:
+        except _FAULTS as error:
             raise _trouble(error) from error
         return [row for table in text.replace("\r\n", "\n").split("\n\n") for row in _rows(table)]
 
@@ -144,9 +157,9 @@ class Influx:
                     bucket = api.create_bucket(
                         bucket_name=name, org=self._settings.influx_org, retention_rules=rule
                     )
-            except (ApiException, http.HTTPError, OSError) as error:
+            except (*_FAULTS, TypeError) as error:  # TypeError: the client reads what is no list of buckets
                 trouble = _trouble(error)
-                if trouble.state is State.MISSING:
+                if trouble.state is State.MISSING and isinstance(error, ApiException):
                     raise TroubleError(State.MISSING, f"there is no bucket {name}") from error
                 raise trouble from error
             rules = bucket.retention_rules or []
@@ -164,7 +177,7 @@ class Influx:
                     predicate=f'_measurement="{step}"',
                     bucket=bucket_of(self._settings.influx_bucket, step),
                 )
-        except (ApiException, http.HTTPError, OSError) as error:
+        except _FAULTS as error:
             raise _trouble(error) from error
 
 
