@@ -22,11 +22,17 @@ from server.orders.repository import claim_of_load, claims
 log = logging.getLogger(__name__)
 
 
+_OF_THE_BOARD = ("flash", "memory")
+"""Refusals that no other document would change (R-34): the gateway says the same again, after longer and
+longer pauses.
+"""
+
+
 def on_applied(
     session: Session, context: Context, device: Controller | None, body: dict[str, Any], _item: Item
 ) -> None:
-    """The controller holds a document: codes are registered, revocations final. Refused: the whole set is
-    sent anew."""
+    """The controller holds a document: codes are registered, revocations final. Refused for what it says or
+    stands upon: the whole set is sent anew."""
     if device is None:
         return
     version = int(body["ver"])
@@ -40,7 +46,7 @@ def on_applied(
     if body["d"] != "grants":
         return
     if body["ok"] != 1:
-        if version == device.grants_version:
+        if version == device.grants_version and body.get("r") not in _OF_THE_BOARD:
             sets.resend(session, context, device)
         return
     if version <= device.grants_applied:

@@ -153,7 +153,8 @@ async def worn(street: Street, chance: random.Random) -> None:
     street.diary.say("trouble", f"the flash of {street.id} refuses state files")
     await between(chance, 300, 2 * HOUR)
     keep.files.refuses = False
-    street.judge.lines_changed()
+    street.judge.flash_mended(street.id)
+    street.gateway.stir()
     street.diary.say("trouble", f"the flash of {street.id} takes them again")
     await between(chance, 6 * HOUR, 9 * HOUR)
     blocks.worn.clear()

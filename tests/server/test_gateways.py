@@ -12,6 +12,7 @@ from firmware.contract import records
 from server.background import tick
 from server.gateways import bell, retention
 from server.gateways.bell import Listener
+from server.lockers.models import Controller
 from tests.server.bench import Bench
 
 
@@ -109,6 +110,25 @@ def test_a_refused_change_is_answered_with_the_whole_set(bench: Bench) -> None:
     bench.device.tell("applied", d="grants", ver=1, ok=0, r="digest")
     bench.sync()
     assert bench.state(order["id"])["state"] == "registered"
+
+
+@pytest.mark.parametrize("reason", ["flash", "memory"])
+def test_a_board_that_cannot_keep_a_set_is_not_flooded_with_new_ones(bench: Bench, reason: str) -> None:
+    """Its gateway says the same again, with growing pauses; a new version for each refusal would go round for
+    as long as the flash refuses.
+    """
+    bench.sync()
+    order = bench.order().json()
+    bench.pay(order)
+    version = _grants_version(bench)
+    bench.device.tell("applied", d="grants", ver=version, ok=0, r=reason)
+    bench.flush()
+    assert _grants_version(bench) == version
+
+
+def _grants_version(bench: Bench) -> int:
+    with bench.context.store.read() as session:
+        return session.get_one(Controller, "wall-1").grants_version
 
 
 def test_a_ring_wakes_a_waiting_poll() -> None:

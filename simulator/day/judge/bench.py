@@ -94,6 +94,10 @@ class Judge:
                 seen.changed_s = seen.now_s
             seen.is_cut_off, seen.is_linked = not seen.reaches_server, seen.board.is_linked
 
+    def flash_mended(self, device: str) -> None:
+        """A board's flash takes again what it is given."""
+        self.walls[device].flash_s = self.walls[device].now_s
+
     def server(self, fresh: list[AuditEntry]) -> None:
         """After each transaction of the server. Raises InvariantError."""
         self.checks += 1

@@ -31,10 +31,15 @@ class Trouble:
     """Over its limit, with a probe that feels it."""
     blind_s: float | None = None
     """No probe says anything sound to a controller that runs."""
-    dark_s: float | None = None
-    """Nothing of it can reach the server."""
+    cut_s: float | None = None
+    """Nothing of it can reach the server: no current, no wire, no gateway, no line."""
     was_blocked: bool = False
     """Whether the controller has blocked the zone since it is hot or blind; a person may have lifted it."""
+
+    @property
+    def dark_s(self) -> float | None:
+        """Since when the server can know nothing of it."""
+        return min((since for since in (self.cut_s, self.blind_s) if since is not None), default=None)
 
 
 class Cold:
@@ -62,12 +67,12 @@ class Cold:
             feels = [not (p.unplugged or p.garbled or p.resets or p.stuck) for p in zone.probes]
             hot = seen.board.is_on and all(feels) and zone.celsius > part.high_c + _OVER_C
             blind = seen.board.is_on and all(p.unplugged or p.garbled or p.resets for p in zone.probes)
-            dark = blind or not (seen.board.is_linked and seen.gateway.is_on and seen.gateway.line_is_whole)
+            cut = not (seen.board.is_linked and seen.gateway.is_on and seen.gateway.line_is_whole)
             trouble.hot_s = (trouble.hot_s if trouble.hot_s is not None else now) if hot else None
             trouble.blind_s = (trouble.blind_s if trouble.blind_s is not None else now) if blind else None
             is_bad = trouble.hot_s is not None or trouble.blind_s is not None
             trouble.was_blocked = is_bad and (trouble.was_blocked or seen.is_blocked(part.id))
-            trouble.dark_s = (trouble.dark_s if trouble.dark_s is not None else now) if dark else None
+            trouble.cut_s = (trouble.cut_s if trouble.cut_s is not None else now) if cut else None
 
     def check(self, seen: Watched, server_is_up: bool) -> None:
         """Whatever has lasted too long has been said. Raises InvariantError."""

@@ -9,7 +9,7 @@ from firmware.contract import records
 from firmware.core.bucket import DAILY, REFILL_MS, SIZE
 from simulator.day.judge.broken import hold
 from simulator.day.judge.coils import Coils, Right
-from simulator.day.judge.watched import Watched
+from simulator.day.judge.watched import FLASH_GRACE_S, Watched
 
 WITHIN_S = 60.0
 _SOON_S = 30.0
@@ -135,7 +135,8 @@ class Rights:
             while owed and owed[0][0] <= seen.applied:
                 owed.pop(0)
             if owed and seen.reaches_server and not seen.board.keep.files.refuses:
-                waited = seen.now_s - max(owed[0][1], seen.reached_s)
+                since_s = max(owed[0][1], seen.reached_s, seen.flash_s + FLASH_GRACE_S)
+                waited = seen.now_s - since_s
                 hold(
                     waited <= WITHIN_S,
                     f"9: {bank} still obeys a set before {owed[0][0]}, {waited:.0f} s after its revocation",

@@ -9,6 +9,9 @@ from simulator.day.board import Board
 from simulator.day.gateway import Gateway
 from simulator.day.wall import Wall
 
+FLASH_GRACE_S = 660.0
+"""What a board's flash refused is said again within ten minutes (`gateway.desired.RESEND_CAP_MS`)."""
+
 
 @dataclass
 class Watched:
@@ -26,6 +29,8 @@ class Watched:
     """Grants whose use ended in a collection."""
     commanded: set[str] = field(default_factory=set)
     """Commands that were used."""
+    flash_s: float = -FLASH_GRACE_S
+    """Since when its flash takes what it is given."""
     reached_s: float = 0.0
     """Since when the whole way to the server has been whole without a break."""
     changed_s: float = 0.0
