@@ -110,6 +110,7 @@ class Gateway:
             self._keeper.stop()
             self._link.stop()
             self._upstream.thread.join(GRACE_S)
+            self._writer.post(lambda _effects: self._site.settle(host.now()))
             self._writer.stop()
             self._database.close()
         elif self._writer.is_damaged:
@@ -143,6 +144,7 @@ class Gateway:
         effects.publish(topics.GATEWAY, "health", records.encode(document), qos=1, retain=True)
         if store.size_bytes(self._database) > LARGEST_STORE_BYTES or self._is_full:
             # What the server has goes first, a day earlier each time it is not enough.
+            self._site.settle(now)
             lanes.prune_oldest(self._database, 50_000)
             self._is_full = self._is_full or store.size_bytes(self._database) > LARGEST_STORE_BYTES
 

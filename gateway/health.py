@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from gateway import lanes, store
+from gateway import store
 from gateway.lanes import NAMES, Lane
 from gateway.moment import Moment
 from gateway.site import Site
@@ -27,7 +27,7 @@ def document(site: Site, vitals: Vitals, now: Moment) -> dict[str, object]:
     """
     depths: dict[str, object] = {}
     for lane in Lane:
-        depth, oldest = lanes.depth(site.database, lane)
+        depth, oldest = site.flow.depth(lane)
         age = 0 if oldest is None else max(0, (now.wall_ms - oldest) // 1000)
         depths[NAMES[lane]] = {"n": depth, "age": age}
     totals = sorted(site.tally.totals().items(), key=lambda pair: (-pair[1], pair[0]))

@@ -14,6 +14,7 @@ from gateway.clock import SiteClock
 from gateway.cursor import Cursor, Hole, Verdict, judge
 from gateway.documents import Documents
 from gateway.effects import Effects
+from gateway.flow import Flow
 from gateway.gate import Arrival
 from gateway.lanes import Lane
 from gateway.moment import Moment
@@ -41,12 +42,14 @@ class Intake:
         documents: Documents,
         clock: SiteClock,
         tally: Tally,
+        flow: Flow,
     ) -> None:
         self._database = database
         self._roster = roster
         self._documents = documents
         self._clock = clock
         self._tally = tally
+        self._flow = flow
         self._cursors: dict[Key, Cursor] = {}
         self._holes: dict[Key, Hole] = {}
 
@@ -151,7 +154,7 @@ class Intake:
         device, now = arrival.device, arrival.at
         boot, uptime = records.integer(message, "b"), records.integer(message, "u")
         self._roster.hear(device, boot, uptime, now)
-        lanes.add(self._database, self._lane(arrival, message), device, now.wall_ms, message)
+        self._flow.add(self._lane(arrival, message), device, now.wall_ms, message)
         effects.upstream = True
         if message["k"] == "applied":
             self._documents.applied(device, message, now, effects)

@@ -1,8 +1,9 @@
 """The lanes to the server: what waits, what was numbered and sent, what the server has.
 
-A row gets its number (`seq`, from 1, per lane and stream epoch) when it is first put into a batch, in a
-transaction of its own before the batch leaves; numbered rows never change, rows not yet numbered may still
-change lane. What the server has stays KEEP_MS, so that a server restored from a backup can ask again.
+A row gets its number (`seq`, from 1, per lane and stream epoch) when it arrives in a lane that flows
+(`flow`), else when it is first put into a batch, in a transaction before the batch leaves; numbered rows
+never change, rows not yet numbered may still change lane. What the server has stays KEEP_MS, so that a server
+restored from a backup can ask again.
 """
 
 import json
@@ -51,13 +52,37 @@ class Row:
 
 
 def add(
-    database: sqlite3.Connection, lane: Lane, device: str, received_ms: int, record: dict[str, object]
+    database: sqlite3.Connection,
+    lane: Lane,
+    device: str,
+    received_ms: int,
+    record: dict[str, object],
+    seq: int | None = None,
 ) -> None:
-    """Append a record to a lane."""
+    """Append a record to a lane; `seq`: its number, if it has one already."""
     database.execute(
-        "INSERT INTO out (lane, device, received_ms, record) VALUES (?, ?, ?, ?)",
-        (lane, device, received_ms, json.dumps(record, separators=(",", ":"))),
+        "INSERT INTO out (lane, seq, device, received_ms, record) VALUES (?, ?, ?, ?, ?)",
+        (lane, seq, device, received_ms, json.dumps(record, separators=(",", ":"))),
     )
+
+
+def progress(database: sqlite3.Connection, lane: Lane) -> tuple[int, int]:
+    """(the last number given in a lane, the last that is written down as acknowledged); 0 if none was.
+
+    The rows tell of numbers given since the lane's own line was written last.
+    """
+    given, acked, last = database.execute(
+        "SELECT numbered, acked, (SELECT max(seq) FROM out WHERE lane = ?1 AND seq IS NOT NULL)"
+        " FROM lane WHERE lane = ?1",
+        (lane,),
+    ).fetchone()
+    return max(given, last or 0), acked
+
+
+def waits(database: sqlite3.Connection, lane: Lane) -> bool:
+    """Whether a row of a lane has no number yet."""
+    found = database.execute("SELECT 1 FROM out WHERE lane = ? AND seq IS NULL LIMIT 1", (lane,))
+    return found.fetchone() is not None
 
 
 def epoch(database: sqlite3.Connection, fresh: str) -> str:
@@ -82,8 +107,7 @@ def renumber(database: sqlite3.Connection, fresh: str) -> None:
 
 def numbered(database: sqlite3.Connection, lane: Lane) -> int:
     """The last number given in a lane; 0 if none was."""
-    (last,) = database.execute("SELECT numbered FROM lane WHERE lane = ?", (lane,)).fetchone()
-    return int(last)
+    return progress(database, lane)[0]
 
 
 def demote(database: sqlite3.Connection, received_before_ms: int) -> int:
@@ -94,11 +118,12 @@ def demote(database: sqlite3.Connection, received_before_ms: int) -> int:
     ).rowcount
 
 
-def batch(database: sqlite3.Connection, lane: Lane, limit: int) -> list[Row]:
+def batch(database: sqlite3.Connection, lane: Lane, limit: int, acked: int = 0) -> list[Row]:
     """The next rows to send, oldest first, at most `limit`, contiguous after the last acknowledged; numbers
-    them.
+    them. `acked`: known to be acknowledged though it is not written down yet.
     """
-    numbered, acked = database.execute("SELECT numbered, acked FROM lane WHERE lane = ?", (lane,)).fetchone()
+    numbered, written = progress(database, lane)
+    acked = max(acked, written)
     lacking = limit - (numbered - acked)
     if lacking > 0:
         waiting = database.execute(
@@ -119,20 +144,20 @@ def batch(database: sqlite3.Connection, lane: Lane, limit: int) -> list[Row]:
 
 def acknowledge(database: sqlite3.Connection, lane: Lane, upto: int, now_ms: int) -> bool:
     """The server has everything up to `upto`. False if it claims numbers never given: renumber."""
-    numbered, acked = database.execute("SELECT numbered, acked FROM lane WHERE lane = ?", (lane,)).fetchone()
+    numbered, acked = progress(database, lane)
     if upto > numbered:
         return False
     if upto > acked:
         database.execute(
             "UPDATE out SET done_ms = ? WHERE lane = ? AND seq > ? AND seq <= ?", (now_ms, lane, acked, upto)
         )
-        database.execute("UPDATE lane SET acked = ? WHERE lane = ?", (upto, lane))
+        database.execute("UPDATE lane SET numbered = ?, acked = ? WHERE lane = ?", (numbered, upto, lane))
     return True
 
 
 def rewind(database: sqlite3.Connection, lane: Lane, expect: int) -> bool:
     """The server wants number `expect` next. False if that is not kept, or was never given: renumber."""
-    numbered, acked = database.execute("SELECT numbered, acked FROM lane WHERE lane = ?", (lane,)).fetchone()
+    numbered, acked = progress(database, lane)
     if not 1 <= expect <= numbered + 1:
         return False
     if expect > acked + 1:
@@ -190,11 +215,10 @@ def drop_old_health(database: sqlite3.Connection) -> int:
     ).rowcount
 
 
-def depth(database: sqlite3.Connection, lane: Lane) -> tuple[int, int | None]:
-    """(rows the server does not have, received_ms of the oldest of them)."""
-    (numbered, acked) = database.execute(
-        "SELECT numbered, acked FROM lane WHERE lane = ?", (lane,)
-    ).fetchone()
+def depth(database: sqlite3.Connection, lane: Lane, acked: int = 0) -> tuple[int, int | None]:
+    """(rows the server does not have, received_ms of the oldest of them); `acked` as in `batch`."""
+    numbered, written = progress(database, lane)
+    acked = max(acked, written)
     waiting, oldest = database.execute(
         "SELECT count(*), min(received_ms) FROM out WHERE lane = ? AND seq IS NULL", (lane,)
     ).fetchone()

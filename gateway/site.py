@@ -14,6 +14,7 @@ from gateway.clock import SiteClock
 from gateway.documents import Documents
 from gateway.effects import Effects
 from gateway.feed import Answer, Feed
+from gateway.flow import SETTLE_MS, Flow
 from gateway.gate import QUOTA, Arrival
 from gateway.intake import Intake
 from gateway.lanes import Lane
@@ -44,7 +45,8 @@ class Site:
         self.clock = SiteClock(lambda: random_hex(8))
         self.roster = Roster(database, machine)
         self.documents = Documents(database, self.roster)
-        self.intake = Intake(database, self.roster, self.documents, self.clock, tally)
+        self.flow = Flow(database)
+        self.intake = Intake(database, self.roster, self.documents, self.clock, tally, self.flow)
         self.feed = Feed(database, self.roster, self.documents, tally)
         self._random_hex = random_hex
         self._due: dict[str, int] = {}
@@ -53,6 +55,7 @@ class Site:
     def rolled_back(self) -> None:
         """The transaction failed: the store is the truth, what was remembered of it is not."""
         self.intake.forget()
+        self.flow.forget()
         self.roster.load()
 
     def take(self, arrival: Arrival, effects: Effects) -> None:
@@ -87,6 +90,7 @@ class Site:
         if sent is not None:
             self.clock.hear(answer.now_ms, sent, now)
         if snapshot and self.feed.position().epoch not in ("", answer.epoch):
+            self.flow.close(now.wall_ms)
             lanes.doubt(self.database)
             effects.upstream = True
         self.feed.apply(answer, snapshot, now, effects)
@@ -100,6 +104,8 @@ class Site:
             effects.publish(topics.GATEWAY, "time", records.encode(self.clock.message(now)))
         if self._is_due("count", COUNT_MS, now):
             self.count(now, effects)
+        if self._is_due("settle", SETTLE_MS, now):
+            self.settle(now)
         if self._is_due("prune", PRUNE_MS, now):
             lanes.prune(self.database, now.wall_ms - lanes.KEEP_MS)
             self.database.execute("DELETE FROM command WHERE at_ms < ?", (now.wall_ms - COMMANDS_KEPT_MS,))
@@ -124,25 +130,33 @@ class Site:
         """The stream's epoch and the next rows of a lane."""
         if lane in (Lane.LIVE, Lane.BACKFILL):
             lanes.demote(self.database, now.wall_ms - lanes.FRESH_MS)
-        return lanes.epoch(self.database, self._random_hex(16)), lanes.batch(self.database, lane, limit)
+        epoch = lanes.epoch(self.database, self._random_hex(16))
+        return epoch, lanes.batch(self.database, lane, limit, self.flow.acked(lane))
 
     def acknowledged(self, lane: Lane, upto: int, now: Moment) -> None:
         """The server has a lane up to a number."""
-        if not lanes.acknowledge(self.database, lane, upto, now.wall_ms):
+        if not self.flow.acknowledge(lane, upto, now.wall_ms):
+            self.flow.close(now.wall_ms)
             lanes.renumber(self.database, self._random_hex(16))
 
-    def fenced(self) -> None:
+    def settle(self, now: Moment) -> None:
+        """Write down what the server has acknowledged: from time to time, and before an orderly end."""
+        self.flow.settle(now.wall_ms)
+
+    def fenced(self, now: Moment) -> None:
         """Another gateway with this one's identity has sent numbers of this stream: all that is kept gets new
         ones, for the day on which this one is heard again.
         """
+        self.flow.close(now.wall_ms)
         lanes.renumber(self.database, self._random_hex(16))
 
     def stream(self, lane: Lane) -> tuple[str, int]:
         """The stream's epoch, and the last number given in a lane."""
         return lanes.epoch(self.database, self._random_hex(16)), lanes.numbered(self.database, lane)
 
-    def expected(self, lane: Lane, expect: int) -> None:
+    def expected(self, lane: Lane, expect: int, now: Moment) -> None:
         """The server wants another number next."""
+        self.flow.close(now.wall_ms)
         if lanes.rewind(self.database, lane, expect):
             lanes.doubt(self.database, besides=lane)
         else:

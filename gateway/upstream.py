@@ -134,7 +134,7 @@ class Upstream:
             self._reached()
             expect = error.expect
             log.warning("server wants another number", extra={"lane": lane.name, "expect": expect})
-            self._writer.call(lambda _e: self._site.expected(lane, expect))
+            self._writer.call(lambda _e: self._site.expected(lane, expect, self._now()))
             # Two sides that never agree must not spin.
             self._pace.pause(self._backoff.bad(), time.monotonic())
         except (TooLargeError, UnacceptableError) as error:
@@ -207,7 +207,7 @@ class Upstream:
         if isinstance(error, FencedError) and not self._is_fenced:
             log.critical("another gateway speaks for this site: switch one of them off")
             self._site.tally.add("gw", "fenced")
-            self._writer.call(lambda _e: self._site.fenced())
+            self._writer.call(lambda _e: self._site.fenced(self._now()))
             self._is_fenced = True
         if self._down_since is None:
             self._down_since = self._now().unix_s

@@ -43,10 +43,6 @@ REQUEST_S = 3.0
 _UPTIME_MS = 7_000_000
 """The box had been running for a while."""
 
-_WAITING = (
-    "SELECT lane FROM out WHERE seq IS NULL GROUP BY lane UNION SELECT lane FROM lane WHERE numbered > acked"
-)
-
 Result = TypeVar("Result")
 
 
@@ -161,7 +157,7 @@ class Gateway:
 
     def waiting(self) -> int:
         """Items that the server does not have yet."""
-        return sum(lanes.depth(self.database, lane)[0] for lane in Lane)
+        return sum(self.site.flow.depth(lane)[0] for lane in Lane)
 
     async def upstream(self) -> None:
         """Batches to the server, one after the other, for ever."""
@@ -180,8 +176,7 @@ class Gateway:
 
     def _due(self) -> list[Lane]:
         """Lanes in which something waits that may go now; live readings not before their turn."""
-        found = self.database.execute(_WAITING).fetchall()
-        waiting = {row[0] for row in found}
+        waiting = self.site.flow.waiting()
         if Lane.LIVE in waiting and not self._live_may_go:
             waiting.discard(Lane.LIVE)
             if self._lingering is None:
@@ -213,7 +208,7 @@ class Gateway:
             upto, server_ms = self._office.batch(self.id, epoch, lanes.NAMES[lane], items)
         except Conflict as refusal:
             expect = int(str(refusal.extra["expect"]))
-            self._do(lambda _effects: self.site.expected(lane, expect))
+            self._do(lambda _effects: self.site.expected(lane, expect, self.now()))
             return True
         self.on_taken(epoch, lane, upto)
         self.site.clock.hear(server_ms, sent, self.now())

@@ -175,7 +175,7 @@ def test_f52_an_older_copy_of_the_store_gives_no_number_twice(tmp_path: Path, pe
         first.put(Lane.EVENTS, 1, 5)
         first.start()
         peer.until(lambda: numbers(peer, "events") == list(range(1, 6)))
-        until(lambda: first.writer.call(lambda _e: lanes.depth(first.database, Lane.EVENTS))[0] == 0)
+        until(lambda: first.writer.call(lambda _e: first.site.flow.depth(Lane.EVENTS))[0] == 0)
     shutil.copytree(card, copy)
     with upward(card, peer.url, run="a2") as first:
         first.put(Lane.EVENTS, 6, 5)
@@ -185,7 +185,7 @@ def test_f52_an_older_copy_of_the_store_gives_no_number_twice(tmp_path: Path, pe
         second.put(Lane.EVENTS, 101, 8)
         second.start()
         peer.until(lambda: set(range(101, 109)) <= set(numbers(peer, "events")))
-        until(lambda: second.writer.call(lambda _e: lanes.depth(second.database, Lane.EVENTS))[0] == 0)
+        until(lambda: second.writer.call(lambda _e: second.site.flow.depth(Lane.EVENTS))[0] == 0)
 
 
 @pytest.mark.fault("F52")
@@ -198,7 +198,7 @@ def test_f52_of_two_gateways_with_one_card_the_later_speaks_and_nothing_of_the_o
         first.put(Lane.EVENTS, 1, 5)
         first.start()
         peer.until(lambda: numbers(peer, "events") == list(range(1, 6)))
-        until(lambda: first.writer.call(lambda _e: lanes.depth(first.database, Lane.EVENTS))[0] == 0)
+        until(lambda: first.writer.call(lambda _e: first.site.flow.depth(Lane.EVENTS))[0] == 0)
     shutil.copytree(card, copy)
     with upward(card, peer.url, run="a2") as first, upward(copy, peer.url, run="b1") as second:
         for gateway, number in ((first, 6), (second, 101)):

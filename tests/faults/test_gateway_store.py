@@ -81,7 +81,7 @@ def test_f47_killed_before_any_statement_the_store_is_whole(tmp_path: Path) -> N
         left = store.connect(file)
         (cursor,) = left.execute("SELECT coalesce(max(seq), 0) FROM cursor").fetchone()
         (kept,) = left.execute("SELECT count(*) FROM out").fetchone()
-        numbered, acked = left.execute("SELECT numbered, acked FROM lane WHERE lane = 0").fetchone()
+        numbered, acked = lanes.progress(left, Lane.EVENTS)
         (with_number,) = left.execute("SELECT count(*) FROM out WHERE seq IS NOT NULL").fetchone()
         (done,) = left.execute("SELECT count(*) FROM out WHERE done_ms IS NOT NULL").fetchone()
         left.close()

@@ -199,7 +199,7 @@ class World:
         upto = self.disk.streams.get((epoch, lane), 0)
         if rows[0].seq > upto + 1:
             self.database.execute("BEGIN IMMEDIATE")
-            self.site.expected(lane, upto + 1)
+            self.site.expected(lane, upto + 1, self.now)
             self.database.execute("COMMIT")
             return True
         for row in rows:

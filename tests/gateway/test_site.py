@@ -581,6 +581,7 @@ def test_what_the_server_has_is_kept_seven_days(bench: Bench) -> None:
         bench.hear("up", door(number))
     bench.site.batch(Lane.EVENTS, 2, bench.now)
     bench.site.acknowledged(Lane.EVENTS, 2, bench.now)
+    bench.site.settle(bench.now)
     bench.tick()
     bench.wait(lanes.KEEP_MS)
     bench.tick()
