@@ -40,7 +40,11 @@ async def demo(arguments: argparse.Namespace) -> int:
         if not work.done():
             say("ending everything …")
             work.cancel()
-            await asyncio.gather(work, return_exceptions=True)
+            (ended,) = await asyncio.gather(work, return_exceptions=True)
+            if isinstance(
+                ended, Exception
+            ):  # what could not be ended in order, say a database that went away
+                raise ended
             return 130
         stop.cancel()
         return work.result()

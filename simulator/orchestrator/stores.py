@@ -8,11 +8,15 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
+from urllib.parse import urlsplit
 
+from influxdb_client.client.exceptions import InfluxDBError
 from influxdb_client.client.influxdb_client import InfluxDBClient
 from influxdb_client.rest import ApiException
 from urllib3.exceptions import HTTPError
 
+from server.telemetry.influx.line import bucket_of
+from server.telemetry.store import Step
 from simulator.orchestrator.runfolder import RunError, free_port
 from simulator.parts import influxd, postgres
 from simulator.parts.postgres import PostgresError
@@ -50,36 +54,48 @@ class Opened:
 
 @contextmanager
 def open_stores(choice: Choice, folder: Path) -> Iterator[Opened]:
-    """Starts or reaches what was chosen; files go below `folder`. Raises RunError with one line."""
+    """Starts or reaches what was chosen; files go below `folder`. Raises RunError with one line, also in the
+    end, if something that it made can't be removed.
+    """
     with ExitStack() as stack:
         entries: Entries = {}
         said = []
-        try:
-            if choice.postgres is not None:
-                cluster, name = stack.enter_context(_database(choice.postgres, folder / "postgres"))
-                entries["database_url"] = cluster.url(name)
-                said.append(f"PostgreSQL {cluster.version}")
-            if choice.influx is not None:
-                more, version = stack.enter_context(_bucket(choice.influx, folder / "influx"))
-                entries |= more
-                said.append(f"InfluxDB {version}")
-        except (PostgresError, SetupError, LookupError) as error:
-            raise RunError(str(error)) from error
+        if choice.postgres is not None:
+            cluster, name = stack.enter_context(_database(choice.postgres, folder / "postgres"))
+            entries["database_url"] = cluster.url(name)
+            said.append(f"PostgreSQL {cluster.version}")
+        if choice.influx is not None:
+            more, version = stack.enter_context(_bucket(choice.influx, folder / "influx"))
+            entries |= more
+            said.append(f"InfluxDB {version}")
         yield Opened(entries, tuple(said))
+
+
+@contextmanager
+def _in_a_line() -> Iterator[None]:
+    """What a store's own part complains of, as a RunError."""
+    try:
+        yield
+    except (PostgresError, SetupError, LookupError) as error:
+        raise RunError(str(error)) from error
 
 
 @contextmanager
 def _database(where: str, folder: Path) -> Iterator[tuple[postgres.Cluster, str]]:
     if where == HERE and (there := postgres.there()) is not None:
         where = there
-    cluster = postgres.start(folder) if where == HERE else postgres.reach(where)
     name = f"loquet_demo_{token_hex(4)}"
+    with _in_a_line():
+        cluster = postgres.start(folder) if where == HERE else postgres.reach(where)
     try:
-        cluster.create(name)
+        with _in_a_line():
+            cluster.create(name)
         try:
             yield cluster, name
         finally:
-            cluster.drop(name)
+            if where != HERE:  # one of ours goes as a whole
+                with _in_a_line():
+                    cluster.drop(name)
     finally:
         cluster.stop()
 
@@ -87,7 +103,8 @@ def _database(where: str, folder: Path) -> Iterator[tuple[postgres.Cluster, str]
 @contextmanager
 def _bucket(where: str, folder: Path) -> Iterator[tuple[Entries, str]]:
     if where == HERE:
-        influx = influxd.start(folder, free_port())
+        with _in_a_line():
+            influx = influxd.start(folder, free_port())
         try:
             yield _entries(influx.url, influx.org, influx.bucket, influx.token_file), _version(influx.url)
         finally:
@@ -98,14 +115,50 @@ def _bucket(where: str, folder: Path) -> Iterator[tuple[Entries, str]]:
         raise RunError(
             f"--influx with an address needs {TOKEN_FILE}: a file with a token that may make buckets"
         )
+    _must_be_plain(where)
     org, name = os.environ.get(ORG, "loquet"), f"loquet-demo-{token_hex(4)}"
     version = _version(where)
-    yield _entries(where, org, name, token_file.resolve()), version
-    with InfluxDBClient(url=where, token=token_file.read_text(encoding="ascii").strip(), org=org) as client:
-        buckets = client.buckets_api()
-        for bucket in buckets.find_buckets(limit=100).buckets or []:
-            if bucket.name.startswith(name):
-                buckets.delete_bucket(bucket)
+    token = token_file.read_bytes().decode("ascii", "replace").strip()
+    with InfluxDBClient(url=where, token=token, org=org) as client:
+        with _answering(where, f"makes no bucket in {org} with the token in {TOKEN_FILE}"):
+            # Asked before anything else starts; the server makes its own, with their retention.
+            client.buckets_api().delete_bucket(client.buckets_api().create_bucket(bucket_name=name, org=org))
+        try:
+            yield _entries(where, org, name, token_file.resolve()), version
+        finally:
+            with _answering(where, f"does not remove the buckets {name}"):
+                _remove(client, name)
+
+
+def _remove(client: InfluxDBClient, name: str) -> None:
+    buckets = client.buckets_api()
+    for step in Step:
+        bucket = buckets.find_bucket_by_name(bucket_of(name, step))
+        if bucket is not None:
+            buckets.delete_bucket(bucket)
+
+
+@contextmanager
+def _answering(url: str, failing: str) -> Iterator[None]:
+    try:
+        yield
+    except ApiException as error:
+        raise RunError(f"InfluxDB at {url} {failing} (status {error.status})") from error
+    except (InfluxDBError, HTTPError, ValueError) as error:
+        # No such organisation; nobody there; a token that no header can hold.
+        raise RunError(f"InfluxDB at {url} {failing} ({type(error).__name__})") from error
+
+
+def _must_be_plain(url: str) -> None:
+    """Refuses what is no address, or holds more than one: it is printed, and stands in settings."""
+    try:
+        parts = urlsplit(url)
+        plain = parts.port is None or parts.port > 0
+    except ValueError:
+        parts, plain = urlsplit(""), False
+    plain = plain and parts.scheme in ("http", "https") and bool(parts.hostname)
+    if not plain or parts.username is not None or parts.query or parts.fragment:
+        raise RunError("an InfluxDB is named as http://HOST:PORT, without name, password or token in it")
 
 
 def _entries(url: str, org: str, bucket: str, token_file: Path) -> Entries:

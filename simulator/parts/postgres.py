@@ -110,7 +110,9 @@ class Cluster:
             with psycopg.connect(_plain(self.url("postgres")), autocommit=True) as connection:
                 yield connection
         except psycopg.Error as error:
-            raise PostgresError(f"PostgreSQL at {_where(self.address)} {failing}: {_reason(error)}") from error
+            raise PostgresError(
+                f"PostgreSQL at {_where(self.address)} {failing}: {_reason(error)}"
+            ) from error
 
     @staticmethod
     def _drop(connection: "psycopg.Connection[tuple[object, ...]]", name: str) -> None:
@@ -361,7 +363,7 @@ def _await(process: "subprocess.Popen[bytes]", data: Path, log: Path) -> bool:
 
 
 def _where(url: str) -> str:
-    """HOST:PORT of a PostgreSQL's URL. Raises PostgresError, without what was given: it may hold a password."""
+    """HOST:PORT of a PostgreSQL's URL. Raises PostgresError, which does not quote it."""
     try:
         parts = urlsplit(url)
         port = parts.port or 5432

@@ -63,12 +63,15 @@ def test_what_a_killed_owner_left_is_swept_away_and_what_has_one_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    for name, owner in (("lost", tmp_path / "gone"), ("kept", tmp_path)):
+    for name, owner in (("lost", "gone"), ("replaced", "home"), ("kept", "home")):
         left = tmp_path / f"loquet-postgres-{name}"
         left.mkdir()
-        (left / "belongs-to").write_text(str(owner))
+        (left / "belongs-to").write_text(str(tmp_path / owner))
+    home = tmp_path / "home"  # removed after a killed run, and made anew by the next
+    home.mkdir()
+    (home / "elsewhere").write_text(str(tmp_path / "loquet-postgres-kept"))
     postgres._sweep()
-    assert [each.name for each in tmp_path.iterdir()] == ["loquet-postgres-kept"]
+    assert [each.name for each in tmp_path.glob("loquet-*")] == ["loquet-postgres-kept"]
 
 
 def test_a_server_that_is_not_there_is_said_without_its_password() -> None:
