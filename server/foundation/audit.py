@@ -11,11 +11,11 @@ import json
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, select
+from sqlalchemy import Index, bindparam, insert, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from server.foundation.context import Context
-from server.foundation.database import Base
+from server.foundation.database import Base, table_of
 
 GENESIS = "0" * 64
 
@@ -47,6 +47,15 @@ class AuditHead(Base):
     hash: Mapped[str]
 
 
+_ENTRIES, _END = table_of(AuditEntry), table_of(AuditHead)
+_READ_HEAD = select(_END.c.count, _END.c.hash).where(_END.c.id == 1).with_for_update()
+_MOVE_HEAD = (
+    update(_END).where(_END.c.id == 1).values(count=bindparam("number"), hash=bindparam("line_hash"))
+)  # fmt: skip
+_BEGIN_HEAD = insert(_END)
+_WRITE_LINE = insert(_ENTRIES)
+
+
 def line_hash(
     number: int, at: datetime, actor: str, action: str, subject: str, details: dict[str, Any], previous: str
 ) -> str:
@@ -67,31 +76,35 @@ def record(
     action: str,
     subject: str,
     details: dict[str, Any] | None = None,
-) -> AuditEntry:
-    """Writes one line in the caller's transaction. The head row is locked, so two writers cannot fork the
-    chain."""
-    head = session.scalars(select(AuditHead).where(AuditHead.id == 1).with_for_update()).one_or_none()
+) -> int:
+    """Writes one line in the caller's transaction, after whatever the session holds; returns its number. The
+    head row is locked, so two writers cannot fork the chain.
+
+    Nearly every transaction comes through here, so the statements are made once and nothing of it becomes an
+    object of the session.
+    """
+    session.flush()
+    connection = session.connection()
+    head = connection.execute(_READ_HEAD).one_or_none()
     if head is None:
-        head = AuditHead(id=1, count=0, hash=GENESIS)
-        session.add(head)
-    number = head.count + 1
+        connection.execute(_BEGIN_HEAD, {"id": 1, "count": 0, "hash": GENESIS})
+    count, previous = (0, GENESIS) if head is None else head
+    number = count + 1
     at = context.clock.now()
     clean = json.loads(json.dumps(details or {}, sort_keys=True))
-    entry = AuditEntry(
-        id=number,
-        at=at,
-        actor=actor,
-        action=action,
-        subject=subject,
-        details=clean,
-        previous=head.hash,
-        hash=line_hash(number, at, actor, action, subject, clean, head.hash),
-    )
-    session.add(entry)
-    head.count = number
-    head.hash = entry.hash
-    session.flush()
-    return entry
+    line = {
+        "id": number,
+        "at": at,
+        "actor": actor,
+        "action": action,
+        "subject": subject,
+        "details": clean,
+        "previous": previous,
+        "hash": line_hash(number, at, actor, action, subject, clean, previous),
+    }
+    connection.execute(_WRITE_LINE, line)
+    connection.execute(_MOVE_HEAD, {"number": number, "line_hash": line["hash"]})
+    return number
 
 
 def verify(session: Session) -> str:
@@ -111,7 +124,7 @@ def verify(session: Session) -> str:
             if expected != entry.hash:
                 return f"line {count} was altered"
             previous = entry.hash
-    head = session.get(AuditHead, 1)
-    if (head.count if head else 0) != count or (head.hash if head else GENESIS) != previous:
+    head = session.execute(select(AuditHead.count, AuditHead.hash).where(AuditHead.id == 1)).one_or_none()
+    if tuple(head or (0, GENESIS)) != (count, previous):
         return f"the chain was cut after line {count}"
     return ""

@@ -28,6 +28,7 @@ from sqlalchemy import (
     Engine,
     Integer,
     MetaData,
+    Table,
     UpdateBase,
     create_engine,
     event,
@@ -100,6 +101,15 @@ class Base(DeclarativeBase):
         dict[str, Any]: JSON(),
         list[Any]: JSON(),
     }
+
+
+def table_of(model: type[Base]) -> Table:
+    """The table behind a model: for statements that are made once, and whose rows become no object of a
+    session. They cost a tenth of the ORM's."""
+    found = model.__table__
+    if not isinstance(found, Table):
+        raise TypeError(f"{model.__name__} is not one table")
+    return found
 
 
 def sqlite_module() -> ModuleType:

@@ -13,11 +13,11 @@ from typing import Annotated
 
 from fastapi import Header
 from pydantic import BaseModel
-from sqlalchemy import delete
+from sqlalchemy import bindparam, delete, insert, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from server.foundation.context import Context
-from server.foundation.database import Base
+from server.foundation.database import Base, table_of
 from server.foundation.errors import Unprocessable
 
 KEPT = timedelta(days=30)
@@ -41,6 +41,15 @@ class IdempotencyKey(Base):
     created_at: Mapped[datetime]
 
 
+_KEYS = table_of(IdempotencyKey)
+_KNOWN = select(_KEYS.c.fingerprint, _KEYS.c.answer).where(
+    _KEYS.c.principal == bindparam("principal"),
+    _KEYS.c.operation == bindparam("operation"),
+    _KEYS.c.key == bindparam("key"),
+)
+_KEEP = insert(_KEYS)
+
+
 def fingerprint(body: BaseModel) -> str:
     """SHA-256 of a body's canonical JSON."""
     text = json.dumps(body.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
@@ -59,25 +68,17 @@ def once(
 ) -> str:
     """The answer's JSON: that of the first time, or of `act()` now. Another body under the same key:
     Unprocessable."""
-    known = session.get(IdempotencyKey, (principal, operation, key))
+    guarded = {"principal": principal, "operation": operation, "key": key}
+    known = session.connection().execute(_KNOWN, guarded).one_or_none()
     mark = fingerprint(body)
     if known is not None:
         if known.fingerprint != mark:
             raise Unprocessable("this key was used for another request", code="idempotency-key-reused")
-        return known.answer
+        return str(known.answer)
     answer = act().model_dump_json()
-    session.add(
-        IdempotencyKey(
-            principal=principal,
-            operation=operation,
-            key=key,
-            fingerprint=mark,
-            status=201,
-            answer=answer,
-            created_at=context.clock.now(),
-        )
-    )
     session.flush()
+    kept = {"fingerprint": mark, "status": 201, "answer": answer, "created_at": context.clock.now()}
+    session.connection().execute(_KEEP, guarded | kept)
     return answer
 
 

@@ -68,13 +68,13 @@ def send_mail(
     session: Session, context: Context, *, to: str, subject: str, text: str, about: str, actor: str = "system"
 ) -> None:
     """Puts a mail into the outbox, with its audit line `mail.requested` about `about` (say `order:ID`)."""
-    entry = record(session, context, actor, "mail.requested", about, {"to": to, "subject": subject})
+    line = record(session, context, actor, "mail.requested", about, {"to": to, "subject": subject})
     body = json.dumps({"subject": subject, "text": text}).encode()
     session.add(
         OutboxMail(
-            audit_id=entry.id,
+            audit_id=line,
             recipient=to,
-            sealed=context.vault.seal(body, f"outbox:{entry.id}"),
+            sealed=context.vault.seal(body, f"outbox:{line}"),
             due_at=context.clock.now(),
         )
     )

@@ -8,13 +8,15 @@ so its effect happens once.
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cache, partial
+from typing import Any
 
 from sqlalchemy import ColumnElement, Index, UniqueConstraint, and_, or_, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from server.foundation.context import Context
-from server.foundation.database import Base
+from server.foundation.database import Base, table_of
+from server.foundation.upserts import insert_for
 
 log = logging.getLogger(__name__)
 
@@ -59,12 +61,16 @@ def every(kind: str, seconds: float, handler: Handler) -> None:
 
 def set_timer(session: Session, kind: str, subject: str, due_at: datetime) -> None:
     """Plans (or plans anew) the timer of this kind and subject."""
-    timer = session.scalars(select(Timer).where(Timer.kind == kind, Timer.subject == subject)).one_or_none()
-    if timer is None:
-        session.add(Timer(kind=kind, subject=subject, due_at=due_at, attempts=0))
-    else:
-        timer.due_at = due_at
-        timer.attempts = 0
+    session.flush()
+    planned = {"kind": kind, "subject": subject, "due_at": due_at, "attempts": 0}
+    session.connection().execute(_planning(session.get_bind().dialect.name), planned)
+
+
+@cache
+def _planning(dialect: str) -> Any:
+    statement = insert_for(dialect, table_of(Timer))
+    anew = {"due_at": statement.excluded.due_at, "attempts": 0}
+    return statement.on_conflict_do_update(index_elements=["kind", "subject"], set_=anew).inline()
 
 
 def ensure_periodic(context: Context) -> None:

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Table, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from server.foundation.database import Base
+
+_POSTGRESQL = "postgresql"
 
 ROWS_AT_ONCE = 2000
 """Rows of one statement at most: SQLite takes 32,766 values."""
@@ -16,9 +18,12 @@ ROWS_AT_ONCE = 2000
 def insert_into(session: Session, table: type[Base]) -> Any:
     """An insert that has `on_conflict_do_nothing` and `on_conflict_do_update` (the two dialects' statements
     share no type)."""
-    if _is_postgresql(session):
-        return postgresql.insert(table)
-    return sqlite.insert(table)
+    return insert_for(session.get_bind().dialect.name, table)
+
+
+def insert_for(dialect: str, table: type[Base] | Table) -> Any:
+    """The same by the dialect's name, for statements that are made once and kept."""
+    return postgresql.insert(table) if dialect == _POSTGRESQL else sqlite.insert(table)
 
 
 def insert_new(
@@ -47,7 +52,7 @@ def insert_new(
 
 
 def _is_postgresql(session: Session) -> bool:
-    return session.get_bind().dialect.name == "postgresql"
+    return session.get_bind().dialect.name == _POSTGRESQL
 
 
 def _from_arrays(session: Session, table: type[Base], names: Sequence[str], key: Sequence[str]) -> str:

@@ -5,14 +5,18 @@ The promise is nominal: at binding another free compartment of the same climate 
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cache
+from typing import Any
 
-from sqlalchemy import delete, func, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import BindParameter, Select, and_, bindparam, case, delete, func, not_, or_, select, update
 from sqlalchemy.orm import Session
 
 from firmware.contract.grants import MAX_GRANTS
 from server.catalogue.models import SIZES
+from server.foundation.database import table_of
+from server.foundation.upserts import insert_for
 from server.lockers.blocks import covering
 from server.lockers.models import DOUBTFUL, EMPTY, Compartment, Zone
 from server.orders.models import Capacity, Claim, Order
@@ -64,60 +68,105 @@ def _promised(session: Session, compartment_ids: list[int], wanted: list[date], 
     )
 
 
-def _stuck(session: Session, compartment_ids: list[int], start: datetime) -> set[int]:
-    """Compartments whose present claim will not be gone by `start`, as far as one can know."""
-    rows = session.execute(
-        select(Claim.compartment_id, Claim.state, Order.window_end)
-        .join(Order, Order.id == Claim.order_id)
-        .where(Claim.compartment_id.in_(compartment_ids), Claim.state.in_(OCCUPYING))
-    ).all()
-    return {
-        compartment_id
-        for compartment_id, state, window_end in rows
-        if compartment_id is not None and (state not in (BOUND, LOADED) or window_end >= start)
+@dataclass(frozen=True)
+class Need:
+    """What a claim needs of a bank: a climate, a size, a limit (hundredths of a degree Celsius; None: any),
+    from `start` to `end`."""
+
+    controller_id: str
+    climate: str
+    size: str
+    max_centi: int | None
+    start: datetime
+    end: datetime
+
+
+def plan(session: Session, claim_id: str, need: Need) -> int | None:
+    """Promises a compartment for each day of the window to a claim, whose row stands already; returns the
+    compartment's id, None if there is none."""
+    session.flush()
+    connection = session.connection()
+    wanted = days(need.start, need.end)
+    promising = _promising(session.get_bind().dialect.name)
+    asked = {
+        "controller_id": need.controller_id,
+        "climate": need.climate,
+        "rank": SIZES.index(need.size),
+        "max_centi": _NO_LIMIT if need.max_centi is None else need.max_centi,
+        "first": wanted[0],
+        "last": wanted[-1],
+        "start": need.start,
     }
-
-
-def plan(
-    session: Session, claim: Claim, start: datetime, end: datetime, max_centi: int | None
-) -> Compartment | None:
-    """Promises a compartment for each day of the window to the claim; None if there is none."""
-    wanted = days(start, end)
-    if _is_crowded(session, claim.controller_id, wanted):
-        return None
-    fitting = [
-        compartment
-        for compartment, _zone in candidates(
-            session, claim.controller_id, claim.climate, claim.size, max_centi
-        )
-    ]
-    ids = [compartment.id for compartment in fitting]
-    out = _promised(session, ids, wanted, claim.id) | _stuck(session, ids, start)
-    for compartment in fitting:
-        if compartment.id in out or compartment.contents == DOUBTFUL:
-            continue
-        try:
-            with session.begin_nested():
-                session.add_all(
-                    Capacity(compartment_id=compartment.id, day=day, claim_id=claim.id) for day in wanted
-                )
-                session.flush()
-        except IntegrityError:
-            continue  # another transaction was faster; the key kept the promise whole
-        return compartment
+    for _ in range(_MOST_DOORS):
+        door: int | None = connection.execute(_FREE_DOOR, asked).scalar()
+        if door is None:
+            break
+        rows = [{"compartment_id": door, "day": day, "claim_id": claim_id} for day in wanted]
+        if connection.execute(promising, rows).rowcount == len(rows):
+            return door
+        free(session, claim_id)  # another transaction was faster; the key kept the promise whole
     return None
 
 
-def _is_crowded(session: Session, controller_id: str, wanted: list[date]) -> bool:
-    """Whether on one of these days a controller has all the claims it can hold, doors or no doors."""
-    promised = (
-        select(Capacity.day)
-        .join(Compartment, Compartment.id == Capacity.compartment_id)
-        .where(Compartment.controller_id == controller_id, Capacity.day.in_(wanted))
-        .group_by(Capacity.day)
+_NO_LIMIT = 1_000_000
+"""No zone is as warm (hundredths of a degree Celsius)."""
+_MOST_DOORS = 255
+"""Of one bank; nobody is overtaken at more of them."""
+
+
+@cache
+def _promising(dialect: str) -> Any:
+    statement = insert_for(dialect, table_of(Capacity)).on_conflict_do_nothing()
+    return statement.execution_options(preserve_rowcount=True)
+
+
+def _first_free_door() -> Select[Any]:
+    """The smallest compartment of a `Need`, then the one with the lowest number, that is promised to nobody
+    on any of its days and will be empty by its start, as far as one can know; none where the controller has
+    on one of these days all the claims it can hold, doors or no doors.
+
+    Parameters: controller_id, climate, rank (of the size), max_centi, first, last (days), start.
+    """
+    door, zone = table_of(Compartment).c, table_of(Zone).c
+    promise, claim, order = table_of(Capacity).c, table_of(Claim).c, table_of(Order).c
+    rank = case({size: at for at, size in enumerate(SIZES)}, value=door.size)
+    wanted = promise.day.between(bindparam("first"), bindparam("last"))
+    bank: BindParameter[str] = bindparam("controller_id")
+    neighbour = table_of(Compartment).alias("neighbour")
+    crowded = (
+        select(promise.day)
+        .join_from(table_of(Capacity), neighbour, neighbour.c.id == promise.compartment_id)
+        .where(neighbour.c.controller_id == bank, wanted)
+        .group_by(promise.day)
         .having(func.count() >= MOST_CLAIMS)
     )
-    return session.scalars(promised.limit(1)).first() is not None
+    promised = select(promise.day).where(promise.compartment_id == door.id, wanted)
+    leaves = and_(claim.state.in_((BOUND, LOADED)), order.window_end < bindparam("start"))
+    stuck = (
+        select(claim.id)
+        .join_from(table_of(Claim), table_of(Order), order.id == claim.order_id)
+        .where(claim.compartment_id == door.id, claim.state.in_(OCCUPYING), not_(leaves))
+    )
+    return (
+        select(door.id)
+        .join_from(table_of(Compartment), table_of(Zone), zone.id == door.zone_id)
+        .where(
+            door.controller_id == bank,
+            door.in_service.is_(True),
+            door.contents != DOUBTFUL,
+            rank >= bindparam("rank"),
+            zone.climate == bindparam("climate"),
+            or_(func.json_array_length(zone.probes) == 0, zone.high_centi <= bindparam("max_centi")),
+            ~promised.exists(),
+            ~stuck.exists(),
+            ~crowded.exists(),
+        )
+        .order_by(rank, door.number)
+        .limit(1)
+    )
+
+
+_FREE_DOOR = _first_free_door()
 
 
 def free(session: Session, claim_id: str) -> None:

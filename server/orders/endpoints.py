@@ -12,7 +12,7 @@ from server.orders import ending, holding
 from server.orders.models import Order
 from server.orders.repository import get_order
 from server.orders.schemas import NewOrderBody, OrderView, Reason
-from server.orders.views import view
+from server.orders.views import first_view, view
 from server.people.access import Ctx, Manager, ShopOrManager, ShopToken, SignedShop
 
 router = APIRouter(prefix="/api/v1/orders", tags=["orders"])
@@ -43,7 +43,7 @@ def create_order(
             operation="create_order",
             key=idempotency_key,
             body=body,
-            act=lambda: view(session, context, holding.hold(session, context, new, shop.actor)),
+            act=lambda: first_view(context, new, holding.hold(session, context, new, shop.actor)),
         )
 
     return Response(context.store.run(take), 201, media_type="application/json")

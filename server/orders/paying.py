@@ -50,7 +50,15 @@ def _claim_again(session: Session, context: Context, order: Order) -> bool:
     held = claims(session, order.id)
     for claim in held:
         product = _product(session, claim)
-        if capacity.plan(session, claim, order.window_start, order.window_end, product.max_centi) is None:
+        need = capacity.Need(
+            claim.controller_id,
+            claim.climate,
+            claim.size,
+            product.max_centi,
+            order.window_start,
+            order.window_end,
+        )
+        if capacity.plan(session, claim.id, need) is None:
             for each in held:
                 capacity.free(session, each.id)
             return False

@@ -1,15 +1,48 @@
 """Orders as the API shows them."""
 
+from datetime import UTC
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from server.foundation.context import Context
+from server.orders.holding import NewOrder, Taken
 from server.orders.models import Order
 from server.orders.repository import holdings
 from server.orders.schemas import LineView, OrderView, PaymentView, RefundView
+from server.orders.states import HELD
 from server.payments import sessions
 from server.payments.models import Refund
 from server.payments.provider import provider
+
+
+def first_view(context: Context, new: NewOrder, held: Taken) -> OrderView:
+    """What `view` shows of an order that was held a moment ago, told without a look at its rows."""
+    return OrderView(
+        id=held.id,
+        reference=new.reference,
+        bank=new.bank,
+        state=HELD,
+        hold_expires_at=held.expires_at,
+        window_start=new.start.astimezone(UTC),
+        window_end=new.end.astimezone(UTC),
+        total_cents=held.total_cents,
+        currency=held.currency,
+        lines=[
+            LineView(
+                id=line.id, product=line.product, quantity=line.quantity, climate=line.climate, state=HELD
+            )
+            for line in held.lines
+        ],
+        doors=[],
+        payment=PaymentView(
+            provider=held.payment.provider,
+            session=held.payment.session,
+            url=provider(context).page(held.payment.session),
+            state=held.payment.state,
+        ),
+        refund=None,
+    )
 
 
 def view(session: Session, context: Context, order: Order) -> OrderView:

@@ -1,31 +1,45 @@
 """A payment session, made with the order."""
 
-from sqlalchemy import select
+from dataclasses import dataclass
+
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from server.foundation.context import Context
+from server.foundation.database import table_of
 from server.payments.models import Payment
 from server.payments.provider import provider
 from server.payments.states import CREATED
 
+_OPEN = insert(table_of(Payment))
 
-def create(session: Session, context: Context, order_id: str, amount_cents: int, currency: str) -> Payment:
-    """The order's one session at the provider of the settings."""
+
+@dataclass(frozen=True)
+class Opened:
+    """A session just made: where to pay."""
+
+    provider: str
+    session: str
+    state: str = CREATED
+
+
+def create(session: Session, context: Context, order_id: str, amount_cents: int, currency: str) -> Opened:
+    """The order's one session at the provider of the settings. The order's row stands already."""
     now = context.clock.now()
-    payment = Payment(
-        id=context.ids.new(),
-        order_id=order_id,
-        provider=provider(context).name,
-        session=f"test_{context.ids.token(16)}",
-        state=CREATED,
-        amount_cents=amount_cents,
-        currency=currency,
-        created_at=now,
-        changed_at=now,
-    )
-    session.add(payment)
-    session.flush()
-    return payment
+    opened = Opened(provider(context).name, f"test_{context.ids.token(16)}")
+    row = {
+        "id": context.ids.new(),
+        "order_id": order_id,
+        "provider": opened.provider,
+        "session": opened.session,
+        "state": opened.state,
+        "amount_cents": amount_cents,
+        "currency": currency,
+        "created_at": now,
+        "changed_at": now,
+    }
+    session.connection().execute(_OPEN, row)
+    return opened
 
 
 def of_order(session: Session, order_id: str) -> Payment | None:

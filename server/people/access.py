@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Cookie, Depends, Header
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from server.foundation.context import Context, get_context
+from server.foundation.database import table_of
 from server.foundation.errors import Forbidden, NotFound, Unauthorized
 from server.foundation.vault import token_hash
 from server.people import logins
@@ -69,14 +70,17 @@ def signed_producer(person: Annotated[Signed | None, Depends(person_or_none)]) -
     return person
 
 
+_SHOP = select(table_of(Shop).c.id).where(table_of(Shop).c.token_hash == bindparam("token_hash"))
+
+
 def signed_shop(context: Ctx, authorization: Annotated[str, Header()] = "") -> SignedShop:
     """The shop whose token the request bears; raises Unauthorized."""
     token = bearer(authorization)
     if token:
         with context.store.read() as session:
-            shop = session.scalars(select(Shop).where(Shop.token_hash == token_hash(token))).one_or_none()
-            if shop is not None:
-                return SignedShop(shop.id)
+            shop_id = session.connection().execute(_SHOP, {"token_hash": token_hash(token)}).scalar()
+            if shop_id is not None:
+                return SignedShop(shop_id)
     raise Unauthorized("a shop token is needed", headers=_ASK)
 
 
