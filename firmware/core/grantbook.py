@@ -1,7 +1,8 @@
 """The grants a bank holds, what has become of them, and what a code opens now (R-31 to R-39).
 
-The set lies in one buffer of 64-byte records in order of grant id, as in flash; a second one takes a change.
-Both are made once, for the most a bank may hold: a heap in use for weeks has no such piece left to give.
+The set lies in one buffer of 64-byte records in order of grant id, as in flash, made once for the most a bank
+may hold: a heap in use for weeks has no such piece left to give. A change that is coming is kept beside it as
+the records of its pieces, and written into it when flash has the whole.
 Marks (uses begun or ended) and loads (what is in each compartment) are kept apart, in pages of at most 128
 bytes each, because they change with every opening.
 """
@@ -12,7 +13,11 @@ import struct
 
 from firmware.contract import grants, records
 from firmware.contract.grants import Grant, Piece
-from firmware.core.grantset import GrantSet, parse
+from firmware.core.grantset import Change, GrantSet, digest, image, parse
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MARKS_PER_PAGE = 23
 LOADS_PER_PAGE = 29
@@ -53,9 +58,8 @@ class GrantBook:
         self.version = 0
         self.digest = hashlib.sha256(b"").digest()[:8]
         self._set = GrantSet()
-        self._other = GrantSet()
-        """Takes a change; after `commit` it is the held set and the former one takes the next change."""
-        self._staging = False
+        self._change: Change | None = None
+        """What is coming, in force with `commit`."""
         self._staged_version = 0
         self._staged_part = 0
         self._mark_ids: list[int] = []
@@ -79,9 +83,9 @@ class GrantBook:
         self._take(found[0], found[1])
         return True
 
-    def image(self) -> memoryview:
-        """The held set as it lies in flash; good until the next change."""
-        return self._set.image(self.version)
+    def image(self) -> "Iterator[bytes | memoryview]":
+        """The held set as it lies in flash, part by part; to be read before the next change."""
+        return image(self.version, self.count, (self._set.body(),))
 
     def stage(self, piece: Piece) -> str:
         """Takes one piece of a change. READY: flush `staged_image()`, then `commit()`, or `discard()`.
@@ -94,48 +98,53 @@ class GrantBook:
             self.discard()
             return BASE
         if piece.part == 1:
-            self._other.fill(memoryview(b"") if piece.base == 0 else self._set.body())
-            self._staging = True
+            self._change = Change(self._set, piece.base == 0)
         elif piece.version != self._staged_version or piece.part != self._staged_part + 1:
             self.discard()
-        if not self._staging:
+        change = self._change
+        if change is None:
             return BASE
         self._staged_version, self._staged_part = piece.version, piece.part
-        came = self._change(piece)
+        came = self._take_piece(change, piece)
         if came not in (READY, STAGED):
             self.discard()
         return came
 
-    def _change(self, piece: Piece) -> str:
-        staging = self._other
+    def _take_piece(self, change: Change, piece: Piece) -> str:
         for grant_id in piece.deletes:
-            staging.drop(grant_id)
+            change.drop(grant_id)
         for record in piece.upserts:
-            if not staging.put(record):
+            if not change.put(record):
                 return FULL
         if piece.part < piece.parts:
             return STAGED
-        if staging.count != piece.count or staging.digest() != piece.set_digest:
+        if change.count != piece.count or digest(change.records()) != piece.set_digest:
             return DIGEST
         return READY
 
-    def staged_image(self) -> memoryview:
-        """The image of the set that is READY, to flush before `commit`."""
-        return self._other.image(self._staged_version)
+    def staged_image(self) -> "Iterator[bytes | memoryview]":
+        """The image of the set that is READY, part by part, to flush before `commit`; nothing if none is."""
+        change = self._change
+        if change is None:
+            return iter(())
+        return image(self._staged_version, change.count, change.records())
 
     def discard(self) -> None:
         """Forget the change that was coming; what is held stays."""
-        self._staging = False
+        self._change = None
 
     def commit(self) -> list[int]:
         """The READY set is in force; returns the mark pages to flush (marks of ids no longer in the set are
         gone).
         """
-        if self._staging:
-            self._staging = False
-            self._set, self._other = self._other, self._set
+        change = self._change
+        if change is not None:
+            self._change = None
+            # Should memory run out half way, a set of no version is held: the gateway sends it whole.
+            self.version = 0
+            change.apply()
+            self.digest = digest((self._set.body(),))
             self.version = self._staged_version
-            self.digest = self._set.digest()
         return self._prune()
 
     def record_at(self, at: int) -> bytes:
@@ -353,7 +362,7 @@ class GrantBook:
         self.discard()
         self.version = version
         self._set.fill(body)
-        self.digest = self._set.digest()
+        self.digest = digest((self._set.body(),))
 
     def _slot(self, grant_id: int) -> int:
         if grant_id in self._mark_ids:

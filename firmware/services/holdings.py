@@ -100,7 +100,7 @@ class Holdings:
         """The set that `book.stage` called READY, in flash before it is in force; False, and nothing changed,
         if flash refuses it.
         """
-        if not self.files.write("grants", self.book.staged_image()):
+        if not self.files.write_parts("grants", self.book.staged_image()):
             self.book.discard()
             return False
         for page in self.book.commit():

@@ -13,6 +13,8 @@ from firmware.core.ring import Device, FlashError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from firmware.drivers.seams import FlashPartition
 
 _BLOCK_COUNT = 4
@@ -100,10 +102,15 @@ class Files:
 
     def write(self, name: str, content: bytes | bytearray | memoryview) -> bool:
         """Replace the content durably; False if the flash refused."""
+        return self.write_parts(name, (content,))
+
+    def write_parts(self, name: str, parts: "Iterable[bytes | bytearray | memoryview]") -> bool:
+        """The same with content that is never in memory as one."""
         fresh = self._folder + name + ".new"
         try:
             with open(fresh, "wb") as target:
-                target.write(content)
+                for part in parts:
+                    target.write(part)
             os.rename(fresh, self._folder + name)
         except OSError:
             self.errors += 1

@@ -169,7 +169,7 @@ class Controller(RuleBasedStateMachine):
         for body in grants.pieces(self.version, self.book.version, before, after):
             answer = self.book.stage(grants.unpack_piece(body))
         assert answer == READY
-        self.flash["set"] = bytes(self.book.staged_image())
+        self.flash["set"] = b"".join(self.book.staged_image())
         for page in self.book.commit():
             self.flash.pop(f"marks{page}", None)
             if page < self.book.mark_pages:

@@ -19,6 +19,10 @@ from firmware.supervisor import Heart
 from tests.firmware.core.flash import MemoryFlash
 from tests.firmware.services.test_received import Fixed, Memory
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 
 class Refusing(Memory):
     """Files that flash refuses while `full`."""
@@ -27,8 +31,8 @@ class Refusing(Memory):
         super().__init__()
         self.full = False
 
-    def write(self, name: str, content: bytes | bytearray | memoryview) -> bool:
-        return False if self.full else super().write(name, content)
+    def write_parts(self, name: str, parts: "Iterable[bytes | bytearray | memoryview]") -> bool:
+        return False if self.full else super().write_parts(name, parts)
 
 
 class Worn(MemoryFlash):

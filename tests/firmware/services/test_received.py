@@ -18,6 +18,10 @@ from firmware.services.recorder import Recorder, Uptime
 from firmware.services.storage import Files
 from tests.firmware.core.flash import MemoryFlash
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 KEY = bytes(range(32))
 DOC = seals.derive(KEY, b"doc")
 NOW_MS = 10_000
@@ -36,12 +40,12 @@ class Memory(Files):
     def read(self, name: str) -> bytes:
         return self.kept.get(name, b"")
 
-    def write(self, name: str, content: bytes | bytearray | memoryview) -> bool:
+    def write_parts(self, name: str, parts: "Iterable[bytes | bytearray | memoryview]") -> bool:
         if self.short_of_memory:
             raise MemoryError
         if any(name.startswith(start) for start in self.refuses):
             return False
-        self.kept[name] = bytes(content)
+        self.kept[name] = b"".join([bytes(part) for part in parts])
         return True
 
 
