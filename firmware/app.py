@@ -16,7 +16,7 @@ from firmware.contract import records
 from firmware.contract.errors import ContractError
 from firmware.contract.seals import derive
 from firmware.core.journal import Journal
-from firmware.core.ring import Ring
+from firmware.core.ring import SCRATCH, Ring
 from firmware.core.timekeeping import Clock
 from firmware.drivers import secure_socket
 from firmware.services.clock import Time
@@ -74,7 +74,10 @@ class App:
         self.uptime = Uptime()
         self.files = files
         self.clock = Clock(files.number("floor"))
-        journal = Journal(Ring(boot.events(), records.EVENTS), Ring(boot.readings(), records.READINGS))
+        scratch = bytearray(SCRATCH)
+        journal = Journal(
+            Ring(boot.events(), records.EVENTS, scratch), Ring(boot.readings(), records.READINGS, scratch)
+        )
         self.journal_whole = journal.mount(_fresh_epoch())
         journal.boot = max(files.number("boot"), _last_boot(journal)) + 1
         files.put_number("boot", journal.boot)

@@ -44,7 +44,6 @@ from firmware.core.door import (
     RESULT,
     RETRY,
     STRAY,
-    TABLE,
     UNANSWERED,
     USE_OVER,
     VISIT_OVER,
@@ -54,6 +53,7 @@ from firmware.core.door import (
     Limits,
     Request,
     result_of,
+    step,
 )
 
 
@@ -318,10 +318,10 @@ class Bank:
             self._next(effects)
 
     def _feed(self, door: Door, event: str, effects: list[Effect], item: int = 0) -> None:
-        step = TABLE.get((door.state, event))
-        if step is None:
+        following = step(door.state, event)
+        if following is None:
             return
-        door.state = step[0]
+        door.state = following[0]
         door.deadline_ms = -1
         if door.state == PULSING:
             door.tries += 1
@@ -331,7 +331,7 @@ class Bank:
             door.deadline_ms = self._now + self.limits.retry_ms
         elif door.state == OPEN:
             door.deadline_ms = self._now + self.limits.use_ms
-        for action in step[1]:
+        for action in following[1]:
             self._act(door, action, effects, item)
 
     def _act(self, door: Door, action: str, effects: list[Effect], item: int) -> None:

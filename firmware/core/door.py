@@ -105,34 +105,44 @@ COMMAND_DONE = "commanddone"
 )
 DO_LED_ON, DO_LED_OFF, DO_SETTLE = "ledon", "ledoff", "settle"
 
-TABLE = {
-    (IDLE, ASKED): (INTENT, (DO_LED_ON, SHOW_DOOR, FLUSH_USE)),
-    (IDLE, OPENED): (STRAY, (DO_DOOR_STRAY, DO_FORCED)),
-    (INTENT, JOURNALLED): (PULSING, (PULSE,)),
-    (INTENT, DENIED): (IDLE, (DO_FREE, DO_REFUSED, DO_LED_OFF, DO_ADVANCE)),
-    (INTENT, OPENED): (OPEN, (DO_FREE, DO_DOOR_OPEN, DO_OPENED)),
-    (PULSING, PULSED): (WAITING, ()),
-    (PULSING, RETRY): (RESTING, ()),
-    (PULSING, UNANSWERED): (IDLE, (DO_FREE, DO_NO_ANSWER, DO_LED_OFF, SHOW_HELP, DO_ADVANCE)),
-    (PULSING, OPENED): (OPENING, (DO_DOOR_OPEN, DO_OPENED)),
-    (OPENING, PULSED): (OPEN, (DO_FREE,)),
-    (WAITING, OPENED): (OPEN, (DO_FREE, DO_DOOR_OPEN, DO_OPENED)),
-    (WAITING, RETRY): (RESTING, ()),
-    (WAITING, GIVE_UP): (IDLE, (DO_FREE, DO_JAMMED, DO_LED_OFF, SHOW_HELP, DO_ADVANCE)),
-    (RESTING, OPENED): (OPEN, (DO_FREE, DO_DOOR_OPEN, DO_OPENED)),
-    (RESTING, RESTED): (INTENT, (RECHECK,)),
-    (RESTING, GIVE_UP): (IDLE, (DO_FREE, DO_JAMMED, DO_LED_OFF, SHOW_HELP, DO_ADVANCE)),
-    (OPEN, CLOSED): (READING, (DO_DOOR_CLOSED, READ_ITEM)),
-    (OPEN, USE_OVER): (LINGERING, (DO_END_VISIT,)),
-    (LINGERING, CLOSED): (READING, (DO_DOOR_CLOSED, READ_ITEM)),
-    (READING, OPENED): (OPEN, (DO_DOOR_OPEN,)),
-    (READING, ITEM): (IDLE, (DO_SETTLE, DO_LED_OFF, DO_ADVANCE)),
-    (STRAY, CLOSED): (STRAY_READING, (DO_DOOR_CLOSED, READ_ITEM)),
-    (STRAY, ASKED): (OPEN, ()),
-    (STRAY_READING, OPENED): (STRAY, (DO_DOOR_STRAY, DO_FORCED)),
-    (STRAY_READING, ITEM): (IDLE, (DO_SETTLE,)),
-}
-"""(state, event) → (next state, actions in order). What is not here changes nothing."""
+TABLE = (
+    ("idle", "asked", "intent", ("ledon", "showdoor", "flushuse")),
+    ("idle", "opened", "stray", ("doorstray", "forced")),
+    ("intent", "journalled", "pulsing", ("pulse",)),
+    ("intent", "denied", "idle", ("free", "refused", "ledoff", "advance")),
+    ("intent", "opened", "open", ("free", "dooropen", "lockopened")),
+    ("pulsing", "pulsed", "waiting", ()),
+    ("pulsing", "retry", "resting", ()),
+    ("pulsing", "unanswered", "idle", ("free", "noanswer", "ledoff", "showhelp", "advance")),
+    ("pulsing", "opened", "opening", ("dooropen", "lockopened")),
+    ("opening", "pulsed", "open", ("free",)),
+    ("waiting", "opened", "open", ("free", "dooropen", "lockopened")),
+    ("waiting", "retry", "resting", ()),
+    ("waiting", "giveup", "idle", ("free", "jammed", "ledoff", "showhelp", "advance")),
+    ("resting", "opened", "open", ("free", "dooropen", "lockopened")),
+    ("resting", "rested", "intent", ("recheck",)),
+    ("resting", "giveup", "idle", ("free", "jammed", "ledoff", "showhelp", "advance")),
+    ("open", "closed", "reading", ("doorclosed", "readitem")),
+    ("open", "useover", "lingering", ("endvisit",)),
+    ("lingering", "closed", "reading", ("doorclosed", "readitem")),
+    ("reading", "opened", "open", ("dooropen",)),
+    ("reading", "item", "idle", ("settle", "ledoff", "advance")),
+    ("stray", "closed", "strayreading", ("doorclosed", "readitem")),
+    ("stray", "asked", "open", ()),
+    ("strayreading", "opened", "stray", ("doorstray", "forced")),
+    ("strayreading", "item", "idle", ("settle",)),
+)
+"""Rows of (state, event, next state, actions in order). What is not here changes nothing. Words instead of
+the names above: a table of literals stays in the frozen image, one of names is built in memory (2 kB).
+"""
+
+
+def step(state: str, event: str) -> tuple[str, tuple[str, ...]] | None:
+    """Next state and actions, in order, of a door in a state to which something happens; None: nothing."""
+    for row in TABLE:
+        if row[0] == state and row[1] == event:
+            return row[2], row[3]
+    return None
 
 
 class Limits:

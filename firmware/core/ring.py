@@ -13,8 +13,10 @@ import struct
 MAX_RECORD = 1024
 BLOCK_HEAD = 20
 RECORD_HEAD = 12
+SCRATCH = RECORD_HEAD + MAX_RECORD
 _BLOCK = "<2sBBIII"
 _RECORD = "<HHII"
+_BLANK = memoryview(b"\xff" * 256)
 
 
 class FlashError(Exception):
@@ -46,7 +48,8 @@ class Device:
 class Ring:
     """Records in flash, numbered from 1 without end. `mount` first; then `append` and `read_after`."""
 
-    def __init__(self, device: Device, lane: int) -> None:
+    def __init__(self, device: Device, lane: int, scratch: bytearray | None = None) -> None:
+        """`scratch`: `SCRATCH` bytes that rings of one task share; nothing in them outlives a call."""
         self.device = device
         self.lane = lane
         self.epoch = 0
@@ -67,9 +70,8 @@ class Ring:
         """Where the next record goes in it."""
         self._erased = -1
         """Position known to be blank, -1 for none."""
-        self._buffer = bytearray(RECORD_HEAD + MAX_RECORD)
+        self._buffer = bytearray(SCRATCH) if scratch is None else scratch
         self._view = memoryview(self._buffer)
-        self._blank = memoryview(b"\xff" * 256)
         self._cursor_seq = 0
         self._cursor_number = 0
         self._cursor_at = 0
@@ -299,12 +301,11 @@ class Ring:
         return seq, length
 
     def _is_blank(self, position: int, at: int) -> bool:
-        blank = self._blank
         while at < self._size:
-            length = min(len(blank), self._size - at)
+            length = min(len(_BLANK), self._size - at)
             part = self._view[:length]
             self.device.read(position, part, at)
-            if part != blank[:length]:
+            if part != _BLANK[:length]:
                 return False
             at += length
         return True

@@ -365,11 +365,20 @@ def test_nothing_due_allocates_no_list() -> None:
 
 
 def test_every_state_of_the_table_is_left_again() -> None:
-    states = {state for state, _ in d.TABLE} | {step[0] for step in d.TABLE.values()}
+    states = {row[0] for row in d.TABLE} | {row[2] for row in d.TABLE}
     for state in states:
         reached, grown = {state}, True
         while grown:
-            further = {step[0] for (origin, _), step in d.TABLE.items() if origin in reached}
+            further = {row[2] for row in d.TABLE if row[0] in reached}
             grown = not further <= reached
             reached |= further
         assert d.IDLE in reached, state
+
+
+def test_every_word_of_the_table_has_a_name_and_every_row_is_one_of_its_kind() -> None:
+    named = {
+        getattr(d, name) for name in dir(d) if name == name.upper() and name not in ("TABLE", "TYPE_CHECKING")
+    }
+    words = {word for row in d.TABLE for word in row[:3] + row[3]}
+    assert words <= named, words - named
+    assert len({row[:2] for row in d.TABLE}) == len(d.TABLE)

@@ -12,7 +12,7 @@ DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "door.md"
 def drawing() -> str:
     """The table as a Mermaid state diagram."""
     lines = ["stateDiagram-v2", "    [*] --> idle"]
-    for (state, event), (following, actions) in TABLE.items():
+    for state, event, following, actions in TABLE:
         label = event + (": " + ", ".join(actions) if actions else "")
         lines.append(f"    {state} --> {following} : {label}")
     return "\n".join(lines)

@@ -386,3 +386,23 @@ def test_r24_a_match_does_the_same_work_whatever_the_code() -> None:
         book.match(seals.code_mac(CODES, code), False)
         looks.append(Counted.looks)
     assert looks[0] == looks[1] == 16
+
+
+def test_a_change_in_parts_adds_replaces_and_drops_in_order_and_leaves_the_held_set_alone() -> None:
+    held = [_grant(gid, 4) for gid in range(10, 90, 2)]
+    book = _book(*held)
+    before = _image(book)
+    after = [grant for grant in held if grant.grant_id % 3] + [_grant(gid, 9) for gid in range(1, 200, 5)]
+    wanted = {grant.grant_id: grant.pack() for grant in after}
+    bodies = grants.pieces(2, 1, [grant.pack() for grant in held], list(wanted.values()))
+    assert len(bodies) > 1
+    answers = []
+    for body in bodies:
+        answers.append(book.stage(grants.unpack_piece(body)))
+        assert _image(book) == before
+    assert answers == [STAGED] * (len(bodies) - 1) + [READY]
+    flashed = b"".join([bytes(part) for part in book.staged_image()])
+    book.commit()
+    assert flashed == _image(book)
+    assert [book.record_at(at) for at in range(book.count)] == [wanted[gid] for gid in sorted(wanted)]
+    assert book.digest == grants.digest(list(wanted.values()))
