@@ -55,12 +55,7 @@ def checks(config: Path) -> Iterator[Check]:
     yield _broker_program()
     yield from _broker_files(settings)
     yield _port("broker", "Broker", settings.broker, "systemctl start loquet-broker; read its journal.")
-    yield _port(
-        "broker-tls",
-        "Broker for the controllers",
-        settings.tls_listen,
-        "Is tls_listen an address of this machine? Then systemctl restart loquet-broker.",
-    )
+    yield _own_port(settings.tls_listen)
     yield from _gateway(settings)
     yield _link(settings, token)
     yield _disk(settings)
@@ -123,6 +118,21 @@ def _port(name: str, title: str, address: Address, advice: str) -> Check:
             return _ok(name, title, f"answers on {where}")
     except OSError as error:
         return _bad(name, title, f"{where}: {error.strerror or type(error).__name__}", advice)
+
+
+def _own_port(address: Address) -> Check:
+    """Where controllers find the broker. Another machine that has the address, the box of before, say, would
+    answer just as well: so it must be one of this machine's."""
+    name, title = "broker-tls", "Broker for the controllers"
+    try:
+        family, kind, *_, place = socket.getaddrinfo(address.host, 0, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.bind(place)
+    except OSError as error:
+        said = f"{address.host} is no address of this machine ({error.strerror or type(error).__name__})"
+        advice = "Set tls_listen to this box's address on the controllers' network, or give it that address."
+        return _bad(name, title, said, advice)
+    return _port(name, title, address, "systemctl restart loquet-broker; read its journal.")
 
 
 def _retained_health(settings: Settings) -> dict[str, object] | str:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import uvicorn
 
+from gateway.settings import Address
 from installation import box, doctor
 from installation.__main__ import main
 from installation.errors import InstallationError, Unwell
@@ -175,3 +176,12 @@ def test_the_doctor_says_no_secret(tmp_path: Path, capsys: pytest.CaptureFixture
 def test_a_box_without_mosquitto_says_how_to_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda *_args, **_how: None)
     assert box._broker_program().advice == "apt-get install mosquitto"
+
+
+def test_an_address_of_another_machine_is_not_this_boxs_broker() -> None:
+    """The box of before may still have it, and answer."""
+    check = box._own_port(Address("203.0.113.9", 8884))
+    assert check.state == BAD
+    assert "is no address of this machine" in check.said_in("en")
+    with socket.create_server(("127.0.0.1", 0)) as broker:
+        assert box._own_port(Address("127.0.0.1", broker.getsockname()[1])).state == OK
