@@ -138,7 +138,7 @@ class Gateway:
             certificate_ends=self._servers[0].certificate_ends,
         )
         document = health.document(self._site, vitals, now)
-        lanes.add(self._database, lanes.Lane.HEALTH, topics.GATEWAY, now.wall_ms, document)
+        self._site.flow.add(lanes.Lane.HEALTH, topics.GATEWAY, now.wall_ms, document)
         lanes.drop_old_health(self._database)
         effects.upstream = True
         effects.publish(topics.GATEWAY, "health", records.encode(document), qos=1, retain=True)

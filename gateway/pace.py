@@ -5,9 +5,15 @@ from dataclasses import dataclass
 from gateway.lanes import Lane
 
 LARGEST = 500
-BACKFILL_LARGEST = 200
+BACKFILL_LARGEST = 250
 """A backfill batch on its way delays what is live by one batch at most."""
-BACKFILL_PAUSE_S = 0.05
+BACKFILL_PAUSE_S = 0.01
+LIVE_PAUSE_S = 0.15
+"""While the past is sent, live readings go together, so often: each by itself would cost the server a
+transaction, between two batches of the past a dozen of them, and all would wait longer.
+"""
+BACKFILLS_S = 1.0
+"""So long after a backfill batch it counts as being sent."""
 
 
 @dataclass
@@ -27,6 +33,7 @@ class Pace:
         }
         self._not_before_s = 0.0
         self._may_hurry = False
+        self._backfilled_s = -BACKFILLS_S
 
     def due(self, now_s: float) -> list[Lane]:
         """Lanes that may send now, first the one to be served first."""
@@ -52,6 +59,9 @@ class Pace:
         pause = min_ms / 1000
         if lane is Lane.BACKFILL:
             pause = max(pause, BACKFILL_PAUSE_S)
+            self._backfilled_s = now_s
+        elif lane is Lane.LIVE and now_s - self._backfilled_s < BACKFILLS_S:
+            pause = max(pause, LIVE_PAUSE_S)
         pace.not_before_s = now_s + pause
 
     def shrink(self, lane: Lane, rows: int) -> None:

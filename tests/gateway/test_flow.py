@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway import flow, lanes, store
+from gateway import flow, lanes, pace, store
 from gateway.effects import Effects
 from gateway.gate import Arrival
 from gateway.lanes import Lane
@@ -157,3 +157,16 @@ def test_a_store_of_an_earlier_gateway_goes_on(tmp_path: Path) -> None:
     box.acknowledged(1)
     box.hear(1)
     assert box.next() == (0, [2])
+
+
+def test_live_readings_go_together_while_the_past_is_sent_and_at_once_when_it_is_not() -> None:
+    paces = pace.Pace()
+    paces.wished(Lane.LIVE, None, 0, 10.0)
+    assert Lane.LIVE in paces.due(10.0)
+    paces.wished(Lane.BACKFILL, None, 0, 10.0)
+    paces.wished(Lane.LIVE, None, 0, 10.1)
+    assert Lane.LIVE not in paces.due(10.2)
+    assert Lane.EVENTS in paces.due(10.2)
+    assert Lane.LIVE in paces.due(10.26)
+    paces.wished(Lane.LIVE, None, 0, 11.5)
+    assert Lane.LIVE in paces.due(11.5)
