@@ -70,6 +70,22 @@ def make_context(folder: Path, clock: MovedClock) -> Context:
     return Context(chosen, Store(chosen.database_url), clock, Ids(clock), vault)
 
 
+_APPS: list[FastAPI] = []
+"""Apps that no bench uses now. An app knows of one server only by its state, and its routes take a while to
+be made: as long as many a test."""
+
+
+def _app_over(context: Context) -> FastAPI:
+    """The app over a context, as `create_app` makes it."""
+    if not _APPS:
+        return create_app(context)
+    app = _APPS.pop()
+    app.state.context = context
+    app.state.stopping = False
+    app.state.background = None
+    return app
+
+
 class Api:
     """HTTP into the app, without a network; one call at a time."""
 
@@ -214,7 +230,7 @@ class Bench:
         self.folder = folder
         self.clock = MovedClock()
         self.context = make_context(folder, self.clock)
-        self.app = create_app(self.context)
+        self.app = _app_over(self.context)
         self.api = Api(self.app)
         self.secrets = secrets
         self.device = Device("ferme", "wall-1", bytes.fromhex(secrets["controllers"]["wall-1"]["key"]))
@@ -229,6 +245,7 @@ class Bench:
     def close(self) -> None:
         """Closes the database."""
         self.context.store.close()
+        _APPS.append(self.app)
 
     def login(self, email: str = "manager@example.org") -> dict[str, str]:
         """The header of somebody who is logged in."""
