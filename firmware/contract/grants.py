@@ -12,8 +12,8 @@ from firmware.contract.errors import ContractError
 SIZE = 64
 LABEL = 24
 MAX_GRANTS = 128
-"""The most one controller holds: it keeps two sets (the held one and a change) of 8 kB each in its 160 kB of
-heap, made at boot. A server sells no more than fits.
+"""The most one controller holds: its set takes 8 kB of its 160 kB of heap, made at boot, and a snapshot that
+is coming as much again. A server sells no more than fits.
 """
 
 CUSTOMER = 1
