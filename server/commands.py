@@ -5,8 +5,10 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import uvicorn
-from sqlalchemy.exc import SQLAlchemyError
+from alembic.util.exc import CommandError
+from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
 from server.app import create_app, create_context
 from server.background import Background
@@ -21,6 +23,8 @@ from server.sitefile import document, loading, refusals, secrets_file
 from server.telemetry import anew, choice
 from server.telemetry.influx import feeder
 
+_NO_PLACE = (psycopg.errors.InsufficientPrivilege, psycopg.errors.InvalidSchemaName)
+"""What PostgreSQL answers to a user who may make no tables, or has no schema to make them in."""
 _COLLECTED_AFTER = (20_000, 20, 20)
 """A batch of readings makes thousands of objects and no cycle: at Python's own 700 the collector takes a
 third of the time."""
@@ -76,8 +80,13 @@ def _must_be_current(context: Context) -> None:
     except SQLAlchemyError as error:
         # Its text may name a host and a user; the class of it says enough, and nothing else.
         why = type(getattr(error, "orig", None) or error).__name__
+        todo = (
+            "see that it runs, or put a backup back"
+            if context.store.is_sqlite
+            else "see that it runs, and that host, user, password and name in the settings are right"
+        )
         raise ConfigurationError(
-            f"the database can't be read ({why}): see that it runs, or put a backup back (docs/operations.md)"
+            f"the database can't be read ({why}): {todo} (docs/operations.md)"
         ) from error
     if not current:
         raise ConfigurationError("the database is not at the newest revision: run `python -m server setup`")
@@ -92,13 +101,30 @@ def _must_outlive_payment(context: Context, site: Path, site_file: document.Site
         raise ConfigurationError(f"{site}: {error}") from error
 
 
+def _migrate(context: Context) -> None:
+    """Raises ConfigurationError for a user who may not make tables, and for tables of a newer program."""
+    try:
+        migrate.upgrade(context.store)
+    except ProgrammingError as error:
+        if not isinstance(error.orig, _NO_PLACE):
+            raise
+        raise ConfigurationError(
+            f"the database's user may not make its tables ({error.orig.diag.message_primary}): "
+            "let it own the database (docs/operations.md)"
+        ) from error
+    except CommandError as error:
+        raise ConfigurationError(
+            f"the database is of a newer program than this one ({error}): upgrade it (docs/operations.md)"
+        ) from error
+
+
 def setup(config: Path, site: Path, secrets: Path) -> None:
     """Migrates the database, completes the secrets file, loads the site file. Safe to run again."""
     settings = load_settings(config)
     site_file = document.read(site)
     context = create_context(settings)
     _must_outlive_payment(context, site, site_file)
-    migrate.upgrade(context.store)
+    _migrate(context)
     kept = secrets_file.complete(secrets, site_file, context.ids.token, settings.webhook_secret)
     with context.store.write() as session:
         loading.load(session, context, site_file, kept)

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from server.foundation.errors import ConfigurationError
 from server.lockers.models import Compartment, Controller
@@ -13,6 +13,7 @@ from server.people.models import Platform
 from server.sitefile import document, loading, secrets_file
 from tests.server.bench import Bench
 from tests.server.conftest import SITE
+from tests.server.databases import url_of
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -52,6 +53,21 @@ def test_a_server_without_its_tables_says_what_to_do(tmp_path: Path) -> None:
     answer = run(tmp_path, "run", "--config", str(config))
     assert answer.returncode == 2
     assert answer.stderr.strip().splitlines()[-1].endswith("run `python -m server setup`")
+
+
+def test_a_database_of_a_newer_program_is_one_line_and_stays_as_it_is(bench: Bench) -> None:
+    with bench.context.store.write() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    config = bench.folder / "newer.toml"
+    config.touch(0o600)
+    config.write_text(f'database_url = "{url_of(bench.folder)}"\nwebhook_secret = "s"\n')
+    words = ("--config", str(config), "--site", str(SITE), "--secrets", str(bench.folder / "secrets.json"))
+    answer = run(bench.folder, "setup", *words)
+    assert answer.returncode == 2
+    (line,) = answer.stderr.strip().splitlines()
+    assert "of a newer program" in line
+    with bench.context.store.read() as session:
+        assert session.scalar(text("SELECT version_num FROM alembic_version")) == "9999"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 that was there goes with it.
 """
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,9 +11,11 @@ import psycopg
 import pytest
 from influxdb_client.client.influxdb_client import InfluxDBClient
 
+from simulator.commands import SCENARIOS
 from simulator.orchestrator.runfolder import RunError, free_port
 from simulator.orchestrator.stores import ORG, TOKEN_FILE, Choice, open_stores
 from simulator.parts import influxd, postgres
+from simulator.parts.places import ROOT
 
 
 class BrokenOffError(Exception):
@@ -80,6 +84,38 @@ def test_a_postgresql_that_does_not_let_us(
     line = refused(Choice(postgres=f"postgresql://{user}@{where}/{database}"), tmp_path)
     assert where in line
     assert says in line
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize(
+    ("password", "verb", "says"),
+    [
+        ("hidden", "setup", "may not make its tables"),
+        ("hidden", "run", "run `python -m server setup`"),
+        ("hidden-too", "run", "host, user, password and name"),
+    ],
+)
+def test_a_server_whose_user_may_not(
+    cluster: postgres.Cluster, tmp_path: Path, password: str, verb: str, says: str
+) -> None:
+    cluster.create("shut")
+    where = cluster.address.rpartition("@")[2]
+    config = tmp_path / "server.toml"
+    config.touch(0o600)
+    config.write_text(f'database_url = "postgresql://poor:{password}@{where}/shut"\nwebhook_secret = "s"\n')
+    more = ["--site", str(SCENARIOS / "demo.toml"), "--secrets", str(tmp_path / "secrets.json")]
+    done = subprocess.run(
+        [sys.executable, "-m", "server", verb, "--config", str(config), *(more if verb == "setup" else [])],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert says in done.stderr.strip().splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert password not in done.stderr
 
 
 @pytest.mark.postgres
