@@ -2,7 +2,7 @@
 fail.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from firmware.core.ring import Device
 from firmware.drivers.clock_ds3231 import ClockDs3231
@@ -84,13 +84,14 @@ class Folder(Files):
         """The content, empty if there is none."""
         return self._files.get(name, b"")
 
-    def write(self, name: str, content: bytes | bytearray | memoryview) -> bool:
+    def write_parts(self, name: str, parts: Iterable[bytes | bytearray | memoryview]) -> bool:
         """Replace the content; False if the flash refuses. Raises PowerLost."""
         if self.refuses:
             self.errors += 1
             return False
+        content = b"".join(parts)
         if self._supply.draw(len(content)) == len(content):
-            self._files[name] = bytes(content)
+            self._files[name] = content
         self._supply.fail_if_over()
         return True
 
