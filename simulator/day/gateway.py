@@ -34,7 +34,7 @@ POLL_S = 1800.0
 """How long an idle poll waits here. In truth 25 s: whoever is about to depend on what the last one said
 (somebody who opens a door from afar) has it made first, see `Gateway.poll`.
 """
-LINGER_S = 90.0
+LINGER_S = 165.0
 """Live readings wait for those of the site's other controllers: a batch costs as much as ten readings. Below
 the three minutes after which a reading is no longer news (`gateway.lanes.FRESH_MS`).
 """
