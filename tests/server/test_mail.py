@@ -1,14 +1,12 @@
 """Mails through a real SMTP server: sent once when it takes them, kept while it does not, in the customer's
 language."""
 
-import smtplib
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from email import message_from_bytes
 from email.header import decode_header, make_header
 from email.message import Message
-from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -19,7 +17,7 @@ from server.foundation import outbox
 from server.foundation.audit import AuditEntry
 from server.foundation.context import Context
 from server.foundation.outbox import OutboxMail
-from tests.server.bench import Bench, make_context
+from tests.server.bench import Bench
 
 
 class Mailbox:
@@ -160,27 +158,3 @@ def test_a_relay_that_is_away_spends_no_try(bench: Bench) -> None:
         bench.clock.advance(hours=1)
     with bench.context.store.read() as session:
         assert session.scalars(select(OutboxMail)).one().attempts == 0
-
-
-def test_a_slow_relay_gets_no_mail_from_two_servers(bench: Bench, mailbox: tuple[Mailbox, str]) -> None:
-    """Each mail takes as long as two thirds of a claim: the second one's claim would be over before its turn."""
-    box, address = mailbox
-    context = with_smtp(bench, address)
-    with context.store.write() as session:
-        for name in "abc":
-            outbox.send_mail(
-                session, context, to=f"{name}@example.org", subject=name, text="t", about="order:x"
-            )
-    other = replace(make_context(bench.folder, bench.clock), settings=context.settings)
-    sound = smtplib.SMTP.send_message
-
-    def slowly(relay: smtplib.SMTP, *words: Any, **more: Any) -> Any:
-        bench.clock.advance(seconds=40)
-        assert outbox.deliver_due(other) == 0, "all of them are ours"
-        return sound(relay, *words, **more)
-
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(smtplib.SMTP, "send_message", slowly)
-        assert outbox.deliver_due(context) == 3
-    assert sorted(str(mail["To"]) for mail in box.mails) == [f"{name}@example.org" for name in "abc"]
-    other.store.close()
