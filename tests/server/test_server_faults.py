@@ -67,6 +67,7 @@ UNCONDITIONAL = {
     "door_for": "moves its own claim's promise, which it has just read in the same transaction",
     "on_silent": "a timer: if somebody was faster, there is nothing left to do",
     "begin": "every controller's views begin anew, however many there are",
+    "": "`audit._MOVE_HEAD`, made once for all: the row was locked before it was read",
 }
 """Functions that change rows without looking how many, with the reason."""
 
