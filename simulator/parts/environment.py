@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from simulator.parts import apt, scratch
-from simulator.parts.places import BOARDS, PIP_WHEEL, POSTGRES, REQUIREMENTS, ROOT, STUBS, VENV
+from simulator.parts.places import BOARDS, PIP_WHEEL, POSTGRES, REQUIREMENTS, ROOT, STUBS, VENV, WHEELS
 from simulator.parts.progress import SetupError, step
 
 RUN = "run"
@@ -61,12 +61,22 @@ def is_ready(sets: list[str]) -> bool:
 
 
 def prepare(sets: list[str]) -> None:
-    """Bring the environment to `sets`. Raises SetupError; an unfinished environment is never left behind."""
+    """Bring the environment to `sets`. Raises SetupError; an unfinished environment is never left behind.
+
+    One that works is not touched before all that is to go into it has been fetched: without a network the
+    program of before still starts.
+    """
     want = wanted_stamp(sets)
     have = read_stamp(VENV)
     missing = lacking(have, want)
     if missing == []:
         return
+    fetched: list[str] = []
+    if missing is not None:
+        WHEELS.mkdir(parents=True, exist_ok=True)
+        with step(f"fetching Python packages ({_count(missing[-1])})"):
+            _pip(["download", "--dest", str(WHEELS), *_pinned(missing[-1])])
+        fetched = ["--no-index", "--find-links", str(WHEELS)]
     stamp_file = VENV / "loquet-stamp.json"
     try:
         if missing is None:
@@ -74,18 +84,8 @@ def prepare(sets: list[str]) -> None:
             have, missing = {}, [name for name in (RUN, TEST) if name in want]
         else:
             stamp_file.unlink()
-        largest = missing[-1]
-        with step(f"Python packages ({_count(largest)}, pinned with hashes)"):
-            _pip(
-                [
-                    "install",
-                    "--require-hashes",
-                    "--only-binary",
-                    ":all:",
-                    "-r",
-                    str(REQUIREMENTS / f"{largest}.txt"),
-                ]
-            )
+        with step(f"Python packages ({_count(missing[-1])}, pinned with hashes)"):
+            _pip(["install", *fetched, *_pinned(missing[-1])])
         # A set installed earlier is current only if the one just installed did not move its packages.
         kept = (
             {TEST: have[TEST]} if have and TEST in have and TEST not in missing and RUN not in missing else {}
@@ -94,6 +94,12 @@ def prepare(sets: list[str]) -> None:
     except BaseException:
         shutil.rmtree(VENV, ignore_errors=True)
         raise
+    shutil.rmtree(WHEELS, ignore_errors=True)
+
+
+def _pinned(name: str) -> list[str]:
+    """pip's arguments for the set `name`: exactly these files, and nothing built from source."""
+    return ["--require-hashes", "--only-binary", ":all:", "-r", str(REQUIREMENTS / f"{name}.txt")]
 
 
 def stubs_are_ready() -> bool:

@@ -7,6 +7,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 PRIVATE = ROOT / ".loquet"
 VENV = PRIVATE / "venv"
+WHEELS = PRIVATE / "wheels"
+"""What an environment that already works is about to get; gone afterwards."""
+
 STUBS = PRIVATE / "stubs"
 """The type stubs of the firmware's platform, apart: they are named like modules of the standard library."""
 

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from simulator.parts import environment
 from simulator.parts.environment import RUN, TEST, lacking, read_stamp, wanted_stamp
+from simulator.parts.progress import SetupError
 
 
 @pytest.fixture
@@ -61,3 +63,18 @@ def test_an_environment_whose_python_was_removed_is_none(built: Path) -> None:
     (built / "bin" / "python").unlink()
     (built / "bin" / "python").symlink_to("/nowhere/python3")
     assert read_stamp(built) is None
+
+
+def test_without_an_index_the_program_of_before_still_starts(
+    built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(environment, "VENV", built)
+    monkeypatch.setattr(environment, "WHEELS", tmp_path / "wheels")
+    for name, value in (("INDEX_URL", "http://127.0.0.1:9"), ("RETRIES", "0"), ("NO_CACHE_DIR", "1")):
+        monkeypatch.setenv(f"PIP_{name}", value)
+    monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
+    before = wanted_stamp([RUN])
+    (built / "loquet-stamp.json").write_text(json.dumps(before))
+    with pytest.raises(SetupError):
+        environment.prepare([RUN, TEST])
+    assert read_stamp(built) == before
