@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Request
 from sqlalchemy.exc import SQLAlchemyError
 
 from server.background import Background
-from server.foundation.context import Context, get_context
+from server.foundation.context import Context, the_context
 from server.foundation.errors import Unavailable
 from server.foundation.migrate import is_current
 from server.foundation.web import problems
@@ -22,7 +22,7 @@ def healthz() -> dict[str, str]:
 
 
 @router.get("/readyz", responses=problems(503))
-def readyz(request: Request, context: Annotated[Context, Depends(get_context)]) -> dict[str, str]:
+def readyz(request: Request, context: Annotated[Context, Depends(the_context)]) -> dict[str, str]:
     """Ready to serve."""
     background: Background | None = request.app.state.background
     if background is not None and not background.alive:

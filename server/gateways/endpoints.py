@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from sqlalchemy import select
 
 from server.foundation.clock import unix_ms
-from server.foundation.context import Context, get_context
+from server.foundation.context import Context, the_context
 from server.foundation.errors import BadRequest, Conflict, NotFound, TooLarge, Unauthorized, Unprocessable
 from server.foundation.vault import token_hash
 from server.foundation.web import problems
@@ -32,7 +32,7 @@ _LOOK_AGAIN_S = 2.0
 """How often a waiting poll looks into the feed without having been rung: for changes made by another
 process."""
 
-Ctx = Annotated[Context, Depends(get_context)]
+Ctx = Annotated[Context, Depends(the_context)]
 
 
 def gateway_site(

@@ -10,7 +10,21 @@ from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BindParameter, Select, and_, bindparam, case, delete, func, not_, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    Integer,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    func,
+    literal_column,
+    not_,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from firmware.contract.grants import MAX_GRANTS
@@ -19,8 +33,8 @@ from server.foundation.database import table_of
 from server.foundation.upserts import insert_for
 from server.lockers.blocks import covering
 from server.lockers.models import DOUBTFUL, EMPTY, Compartment, Zone
-from server.orders.models import Capacity, Claim, Order
-from server.orders.states import BOUND, LOADED, OCCUPYING
+from server.orders.models import OCCUPIES, Capacity, Claim, Order
+from server.orders.states import BOUND, LOADED, sql_list
 
 MOST_CLAIMS = MAX_GRANTS // 2
 """Claims that a controller holds at a time: each has the customer's grant and the producer's."""
@@ -129,7 +143,8 @@ def _first_free_door() -> Select[Any]:
     """
     door, zone = table_of(Compartment).c, table_of(Zone).c
     promise, claim, order = table_of(Capacity).c, table_of(Claim).c, table_of(Order).c
-    rank = case({size: at for at, size in enumerate(SIZES)}, value=door.size)
+    sizes = " ".join(f"WHEN '{size}' THEN {at}" for at, size in enumerate(SIZES))
+    rank = literal_column(f"CASE compartments.size {sizes} END", Integer)
     wanted = promise.day.between(bindparam("first"), bindparam("last"))
     bank: BindParameter[str] = bindparam("controller_id")
     neighbour = table_of(Compartment).alias("neighbour")
@@ -141,11 +156,11 @@ def _first_free_door() -> Select[Any]:
         .having(func.count() >= MOST_CLAIMS)
     )
     promised = select(promise.day).where(promise.compartment_id == door.id, wanted)
-    leaves = and_(claim.state.in_((BOUND, LOADED)), order.window_end < bindparam("start"))
+    leaves = and_(text(f"claims.state IN {sql_list((BOUND, LOADED))}"), order.window_end < bindparam("start"))
     stuck = (
         select(claim.id)
         .join_from(table_of(Claim), table_of(Order), order.id == claim.order_id)
-        .where(claim.compartment_id == door.id, claim.state.in_(OCCUPYING), not_(leaves))
+        .where(claim.compartment_id == door.id, OCCUPIES, not_(leaves))
     )
     return (
         select(door.id)
@@ -181,7 +196,7 @@ def door_for(session: Session, claim: Claim, order: Order, max_centi: int | None
     Moves the promise along. None if no door is free at present, or if the controller's set has no room.
     """
     held = select(func.count()).where(
-        Claim.controller_id == claim.controller_id, Claim.state.in_(OCCUPYING), Claim.id != claim.id
+        Claim.controller_id == claim.controller_id, OCCUPIES, Claim.id != claim.id
     )
     if session.scalars(held).one() >= MOST_CLAIMS:
         return None
@@ -189,11 +204,7 @@ def door_for(session: Session, claim: Claim, order: Order, max_centi: int | None
     promised = session.scalar(select(Capacity.compartment_id).where(Capacity.claim_id == claim.id).limit(1))
     fitting = list(candidates(session, claim.controller_id, claim.climate, claim.size, max_centi))
     ids = [compartment.id for compartment, _zone in fitting]
-    taken = set(
-        session.scalars(
-            select(Claim.compartment_id).where(Claim.compartment_id.in_(ids), Claim.state.in_(OCCUPYING))
-        )
-    )
+    taken = set(session.scalars(select(Claim.compartment_id).where(Claim.compartment_id.in_(ids), OCCUPIES)))
     others = _promised(session, ids, wanted, claim.id)
     fitting.sort(key=lambda pair: pair[0].id != promised)
     for compartment, zone in fitting:

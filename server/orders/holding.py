@@ -15,7 +15,7 @@ from server.foundation.errors import Conflict, NotFound, Unprocessable
 from server.foundation.timers import set_timer
 from server.lockers.models import REVOKED, Controller
 from server.orders import capacity, moves
-from server.orders.models import Claim, Order, OrderLine
+from server.orders.models import IS_HELD, Claim, Order, OrderLine
 from server.orders.repository import claims, get_order
 from server.orders.states import HELD, LAPSED
 from server.payments import sessions
@@ -152,7 +152,7 @@ def _look() -> Select[Any]:
 def _overdue(controller_id: str | BindParameter[str], now: datetime | BindParameter[datetime]) -> Any:
     """Conditions of a hold that is over."""
     orders = table_of(Order).c
-    return (orders.controller_id == controller_id, orders.state == HELD, orders.hold_expires_at <= now)
+    return (orders.controller_id == controller_id, IS_HELD, orders.hold_expires_at <= now)
 
 
 _LOOK = _look()

@@ -9,8 +9,7 @@ from sqlalchemy.orm import Session
 from server.catalogue.models import Product
 from server.foundation.errors import NotFound
 from server.lockers.models import Compartment, Zone
-from server.orders.models import Claim, Order, OrderLine
-from server.orders.states import OCCUPYING
+from server.orders.models import OCCUPIES, Claim, Order, OrderLine
 
 
 @dataclass(frozen=True)
@@ -68,5 +67,5 @@ def claim_of_load(session: Session, controller_id: str, load: int) -> Claim | No
 def live_claim(session: Session, compartment_id: int) -> Claim | None:
     """The claim that has a compartment for itself, if one does."""
     return session.scalars(
-        select(Claim).where(Claim.compartment_id == compartment_id, Claim.state.in_(OCCUPYING))
+        select(Claim).where(Claim.compartment_id == compartment_id, OCCUPIES)
     ).one_or_none()

@@ -20,7 +20,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from server.foundation.audit import AuditEntry
-from server.foundation.context import Context, get_context
+from server.foundation.context import Context, the_context
 from server.gateways.models import DeviceRecord
 from server.people.access import Manager, ProducerPerson, check_order_token
 from server.telemetry.models import LedgerRow
@@ -32,7 +32,7 @@ BEAT_EVERY = 4
 LIFE_S = 600
 RETRY_MS = 2000
 
-Ctx = Annotated[Context, Depends(get_context)]
+Ctx = Annotated[Context, Depends(the_context)]
 
 
 @dataclass(frozen=True, slots=True)

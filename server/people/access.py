@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import Cookie, Depends, Header
 from sqlalchemy import bindparam, select
 
-from server.foundation.context import Context, get_context
+from server.foundation.context import Context, the_context
 from server.foundation.database import table_of
 from server.foundation.errors import Forbidden, NotFound, Unauthorized
 from server.foundation.vault import token_hash
@@ -16,7 +16,7 @@ from server.people import logins
 from server.people.logins import Signed
 from server.people.models import MANAGER, PRODUCER, Shop
 
-Ctx = Annotated[Context, Depends(get_context)]
+Ctx = Annotated[Context, Depends(the_context)]
 
 _ASK = {"WWW-Authenticate": "Bearer"}
 
