@@ -12,12 +12,15 @@ from tests.counts import (
     pytest_sessionfinish,
     pytest_terminal_summary,
 )
+from tests.shared import pytest_configure, pytest_unconfigure
 
 __all__ = [
+    "pytest_configure",
     "pytest_report_header",
     "pytest_runtest_logreport",
     "pytest_sessionfinish",
     "pytest_terminal_summary",
+    "pytest_unconfigure",
 ]
 
 MARKERS = {

@@ -43,7 +43,7 @@ _PREFIX = "loquet-postgres-"
 _SETTINGS = {
     "listen_addresses": f"'{LOOPBACK}'",
     "unix_socket_directories": "''",
-    "max_connections": "120",
+    "max_connections": "200",
     "shared_buffers": "'64MB'",
     # A container's /dev/shm may hold next to nothing.
     "dynamic_shared_memory_type": "mmap",

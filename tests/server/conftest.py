@@ -1,5 +1,6 @@
 """A server per test, on each database, from a database that migrations and set-up built once."""
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from server.foundation import migrate
 from server.sitefile import document, loading, secrets_file
 from server.sitefile.secrets_file import Secrets
+from tests import shared
 from tests.server.bench import Bench, MovedClock, make_context
 from tests.server.databases import KINDS, POSTGRESQL, SQLITE, Databases, Lazy, Prepare
 from tests.server.pages.stage import Stage, prepare
@@ -37,13 +39,13 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lazy]:
 
 
 class Templates:
-    """Databases to copy from, each made when first asked for."""
+    """Databases to copy from, each made when first asked for, by one worker for all of a run."""
 
-    def __init__(self, folder: Path, cluster: Lazy) -> None:
-        self._folder = folder
+    def __init__(self, own: Path, cluster: Lazy) -> None:
+        self._own = own
         worker = os.environ.get("PYTEST_XDIST_WORKER", "alone")
         self._by_kind = {kind: Databases(kind, cluster, f"{os.getpid()}_{worker}") for kind in KINDS}
-        self._made: dict[tuple[str, str], Secrets] = {}
+        self._mine: list[tuple[str, Path]] = []
 
     def databases(self, kind: str) -> Databases:
         """What makes and copies databases of a kind."""
@@ -51,17 +53,30 @@ class Templates:
 
     def get(self, kind: str, name: str, prepare: Prepare) -> tuple[Path, Secrets]:
         """The folder of the template `name` and its secrets."""
-        folder = self._folder / f"{kind}-{name}"
-        if (kind, name) not in self._made:
-            self._made[kind, name] = prepare(self._by_kind[kind].fresh(folder))
-        return folder, self._made[kind, name]
+        place = self._place(kind)
+        folder, made = place / f"{kind}-{name}", place / f"{kind}-{name}.json"
+        with shared.one_at_a_time(place / f"{kind}-{name}.lock"):
+            if not made.exists():
+                secrets = prepare(self._by_kind[kind].fresh(folder))
+                made.write_text(json.dumps(secrets))
+                if place == self._own:
+                    self._mine.append((kind, folder))
+        found: Secrets = json.loads(made.read_text())
+        return folder, found
+
+    def _place(self, kind: str) -> Path:
+        """Shared where databases can be: files always, PostgreSQL's if the run has one for all workers."""
+        run = os.environ.get(shared.FOLDER)
+        if run is None or (kind == POSTGRESQL and shared.ADDRESS not in os.environ):
+            return self._own
+        return Path(run)
 
     def remove(self) -> None:
-        """All of them."""
+        """What this worker made for itself."""
         for databases in self._by_kind.values():
             databases.remove_all()
-        for kind, name in self._made:
-            self._by_kind[kind].remove(self._folder / f"{kind}-{name}")
+        for kind, folder in self._mine:
+            self._by_kind[kind].remove(folder)
 
 
 @pytest.fixture(scope="session")

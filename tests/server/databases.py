@@ -5,6 +5,7 @@ A server under test is a folder; where its database is not the file `server.db` 
 """
 
 import itertools
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from psycopg import sql
 
 from server.sitefile.secrets_file import Secrets
 from simulator.parts import postgres
+from tests import shared
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 KINDS = (SQLITE, POSTGRESQL)
@@ -31,8 +33,9 @@ def url_of(folder: Path) -> str:
 
 
 class Lazy:
-    """The PostgreSQL of a run, started when first asked for: the one that is already there, else one of its
-    own. That keeps nothing through a power cut: no test that uses it claims so."""
+    """The PostgreSQL of a run: the one that is already there, or that a run with workers has started; else
+    one of its own, started when first asked for. That keeps nothing through a power cut: no test that uses
+    it claims so."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -41,7 +44,7 @@ class Lazy:
     def __call__(self) -> postgres.Cluster:
         """The cluster."""
         if self._cluster is None:
-            address = postgres.there()
+            address = postgres.there() or os.environ.get(shared.ADDRESS)
             self._cluster = (
                 postgres.start(self._folder, durable=False) if address is None else postgres.reach(address)
             )
