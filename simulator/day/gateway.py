@@ -80,6 +80,7 @@ class Gateway:
         self._live_may_go = False
         self._lingering: asyncio.TimerHandle | None = None
         self._ticking: asyncio.TimerHandle | None = None
+        self._retained: dict[str, bytes] = {}
         self._start()
 
     def _start(self) -> None:
@@ -92,6 +93,8 @@ class Gateway:
         self._gate = Gate(self.id, lambda name: name in self.devices, Quotas(), tally)
         self._pace = Pace()
         self._do(lambda effects: self.site.linked(self.now(), effects))
+        for device, payload in self._retained.items():
+            self._take(device, "state", payload, True)
         self.stir()
 
     def now(self) -> Moment:
@@ -145,10 +148,14 @@ class Gateway:
         self._ticking = self._timeline.loop.call_later(CALM_TICK_S if calm else TICK_S, self._tick)
 
     def heard(self, device: str, leaf: str, payload: bytes) -> None:
-        """A message of a controller's."""
-        if not self.is_on:
-            return
-        arrival = self._gate.pass_in(topics.topic(self.id, device, leaf), payload, False, self.now())
+        """A message of a controller's. The broker retains its `state` for a gateway that is not there."""
+        if leaf == "state":
+            self._retained[device] = payload
+        if self.is_on:
+            self._take(device, leaf, payload, False)
+
+    def _take(self, device: str, leaf: str, payload: bytes, retained: bool) -> None:
+        arrival = self._gate.pass_in(topics.topic(self.id, device, leaf), payload, retained, self.now())
         if arrival is not None:
             self._do(lambda effects: self.site.take(arrival, effects))
             if leaf == "state" or (arrival.message is not None and arrival.message.get("k") == "hello"):

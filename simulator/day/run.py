@@ -42,8 +42,8 @@ class DaysError(Exception):
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be lived through. `haste` multiplies how often customers come and troubles befall: short
-    days dense with faults show more in a second than long ones.
+    """What is to be lived through. `haste` multiplies how often customers come and troubles befall, `harm`
+    the troubles alone once more: short days dense with faults show more than long ones.
     """
 
     seed: int
@@ -51,6 +51,7 @@ class Plan:
     length_s: float = DAY_S
     period_s: int = 600
     haste: float = 1.0
+    harm: float = 1.0
 
 
 @dataclass
@@ -142,7 +143,7 @@ class Running:
             return works
         bone = Backbone(site.office, list(site.gateways.values()), site.judge, site.diary)
         for name, every_days in _OUTAGES.items():
-            every_s = every_days * DAY_S / self.plan.haste
+            every_s = every_days * DAY_S / self.plan.haste / self.plan.harm
             works.append(outages.befall(bone, name, timeline.chance(f"outage {name}"), every_s))
         return works
 
@@ -152,7 +153,7 @@ class Running:
         names = list(troubles.OF_A_BOARD) + (list(troubles.OF_DOORS) if is_wall else [])
         for name in names if self._is_troubled else ():
             chance = timeline.chance(f"trouble {name} {street.id}")
-            every_s = _TROUBLES[name] * DAY_S / self.plan.haste
+            every_s = _TROUBLES[name] * DAY_S / self.plan.haste / self.plan.harm
             works.append(troubles.befall(street, name, chance, every_s))
         if not is_wall:
             return works + [

@@ -48,6 +48,9 @@ def add_to(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     verb.add_argument(
         "--haste", type=_days, default=1.0, help="customers and troubles come so many times as often"
     )
+    verb.add_argument(
+        "--harm", type=_days, default=1.0, help="troubles come so many times as often once more"
+    )
     verb.add_argument("--period", type=_positive, default=600, help="seconds that a readings record covers")
     verb.add_argument("--jobs", type=_positive, default=os.cpu_count() or 1, help="seeds at a time")
     verb.add_argument("--log", action="store_true", help="print every event (of one seed)")
@@ -75,6 +78,8 @@ def replay(arguments: argparse.Namespace, seed: int) -> str:
     words = ["./loquet simulate", f"--seed {seed}", f"--days {arguments.days:g}"]
     if arguments.haste != 1:
         words.append(f"--haste {arguments.haste:g}")
+    if arguments.harm != 1:
+        words.append(f"--harm {arguments.harm:g}")
     if arguments.period != 600:
         words.append(f"--period {arguments.period}")
     if arguments.site != FARM:
@@ -112,7 +117,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     first, count = (arguments.first, arguments.seeds) if arguments.seed is None else (arguments.seed, 1)
     plans = [
-        Plan(seed, arguments.site, arguments.days * DAY_S, arguments.period, arguments.haste)
+        Plan(seed, arguments.site, arguments.days * DAY_S, arguments.period, arguments.haste, arguments.harm)
         for seed in range(first, first + count)
     ]
     try:
