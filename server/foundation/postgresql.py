@@ -36,16 +36,20 @@ _AWAY = ("57P01", "57P02", "57P03", "25006")
 
 
 def engines(url: URL) -> tuple[Engine, Engine]:
-    """(for writing, for reading): pools of their own, so that waiting writers leave the readers theirs."""
+    """(for writing, for reading): pools of their own, so that waiting writers leave the readers theirs.
+
+    A reader's connection is asked first whether it is still alive; a writer's first statement is that
+    question (`become_writer`), and whoever finds it dead begins anew.
+    """
     url = url.set(drivername=DRIVER)
-    writer = _engine(url, WRITERS)
-    reader = _engine(url, READERS).execution_options(
+    writer = _engine(url, WRITERS, ask_first=False)
+    reader = _engine(url, READERS, ask_first=True).execution_options(
         isolation_level="REPEATABLE READ", postgresql_readonly=True
     )
     return writer, reader
 
 
-def _engine(url: URL, size: int) -> Engine:
+def _engine(url: URL, size: int, *, ask_first: bool) -> Engine:
     settings = {
         "lock_timeout": LOCK_MS,
         "statement_timeout": STATEMENT_MS,
@@ -70,7 +74,7 @@ def _engine(url: URL, size: int) -> Engine:
         connect_args=arguments,
         isolation_level="READ COMMITTED",
         hide_parameters=True,
-        pool_pre_ping=True,
+        pool_pre_ping=ask_first,
         pool_size=size,
         max_overflow=0,
         pool_timeout=POOL_S,
