@@ -94,6 +94,8 @@ class Office:
         self.is_up = True
         self._up = asyncio.Event()
         self._up.set()
+        self.is_excused: Callable[[str, str], bool] = lambda _device, _code: False
+        """Whether a record of a controller may be put aside for this reason."""
         self.after: Callable[[list[AuditEntry]], None] = lambda _lines: None
         settings = Settings(database_url="sqlite://", webhook_secret="simulated", base_url="http://simulated")
         self.context = Context(
@@ -163,8 +165,10 @@ class Office:
         body = Batch.model_validate({"epoch": epoch, "lane": lane, "items": items})
         with self.context.store.write() as session:
             answer = intake.take(session, self.context, site_id, body)
-        if answer.rejected:
-            raise RejectedError(f"the server put a record aside: {answer.rejected[0].code}")
+        for refused in answer.rejected:
+            device = next(str(item["device"]) for item in items if item["seq"] == refused.seq)
+            if not self.is_excused(device, refused.code):
+                raise RejectedError(f"the server put a record of {device} aside: {refused.code}")
         self.changed()
         return answer.upto, answer.now_ms
 

@@ -78,10 +78,10 @@ async def restored(bone: Backbone, chance: random.Random) -> None:
     """The server's disk dies; what comes back is a copy of some minutes or hours before."""
     copy = bone.office.backup()
     head = bone.judge.books.head
-    await between(chance, 60, 3 * HOUR)
+    await between(chance, 60, 600) if chance.random() < 0.6 else await between(chance, 600, 3 * HOUR)
     if bone.office.is_up:
         bone.server(False)
-        await between(chance, 60, HOUR)
+        await between(chance, 30, 300) if chance.random() < 0.6 else await between(chance, 300, HOUR)
         bone.say("the server is restored from a copy")
         bone.office.restore(copy)
         bone.judge.restored(head)

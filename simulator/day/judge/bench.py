@@ -37,6 +37,7 @@ class Judge:
         self.checks = 0
         self._bounds_s = 0.0
         office.after = self.server
+        office.is_excused = self._is_excused
 
     def watch(self, wall: Wall, board: Board, gateway: Gateway, part: ControllerPart) -> None:
         """Take a controller under watch."""
@@ -58,6 +59,11 @@ class Judge:
 
         gateway.on_publish = leaves
         gateway.on_taken = taken
+
+    def _is_excused(self, device: str, code: str) -> bool:
+        """Readings dated ahead by a battery clock that has moved are put aside (R-49)."""
+        seen = self.walls.get(device)
+        return code == "future" and seen is not None and seen.board.keep.battery.has_moved
 
     # events.
 

@@ -44,6 +44,8 @@ class Air:
     high_before: float = -math.inf
     stuck_s: dict[int, float] = field(default_factory=dict)
     """Since when a probe repeats itself."""
+    freed_s: dict[int, float] = field(default_factory=dict)
+    """When one last moved again: the period before has its old value in it."""
 
 
 class Journals:
@@ -200,7 +202,8 @@ class Journals:
             air.low, air.high = min(air.low, zone.celsius), max(air.high, zone.celsius)
             for number, probe in enumerate(zone.probes):
                 if not probe.stuck:
-                    air.stuck_s.pop(number, None)
+                    if air.stuck_s.pop(number, None) is not None:
+                        air.freed_s[number] = seen.now_s
                 else:
                     air.stuck_s.setdefault(number, seen.now_s)
 
@@ -214,6 +217,8 @@ class Journals:
             if stuck is not None:
                 late = seen.now_s - stuck > STUCK_AFTER_MS / 1000 + 2 * seen.part.period_s + 600
                 hold(not (late and samples), f"14: probe {number} of {name} repeats itself and is believed")
+                continue
+            if seen.now_s - air.freed_s.get(number, -math.inf) < 2 * seen.part.period_s:
                 continue
             if not samples:
                 hold(health != records.GOOD, f"14: a period of {name} without samples is called good")
