@@ -87,6 +87,8 @@ class Judge:
         self.cold.check(seen, self._office.is_up)
 
     def _power(self, seen: Watched, on: bool) -> None:
+        if on:
+            self.journals.booted(seen)
         hold(on or not seen.wall.coils, "5: a coil without power")
         self.lines_changed()
 

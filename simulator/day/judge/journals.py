@@ -72,6 +72,17 @@ class Journals:
         if kind == "r":
             self._temperatures(seen, fields)
 
+    def booted(self, seen: Watched) -> None:
+        """A board is on again, and about to send whatever its flash holds."""
+        # A board that starts anew has to watch a probe for six hours again.
+        for (device, _), air in self._air.items():
+            if device == seen.id:
+                air.stuck_s = dict.fromkeys(air.stuck_s, seen.now_s)
+        if seen.board.pen is not None:
+            for lane in records.LANES:
+                lived = self._lane((seen.id, seen.board.pen.journal.epoch, lane))
+                self._adopt(seen, lane, lived, seen.board.flash(lane).last + 1)
+
     def _adopt(self, seen: Watched, lane: int, lived: Lived, before: int) -> None:
         """What was wholly written when the mains failed counts, though its writer never came to say so."""
         ring = seen.board.flash(lane)
