@@ -72,8 +72,8 @@ _ALL = (
         3,
         "doors-open-together",
         "core/door.py",
-        "(OPENING, PULSED): (OPEN, (DO_FREE,)),",
-        "(OPENING, PULSED): (OPEN, (DO_FREE, DO_ADVANCE)),",
+        '("opening", "pulsed", "open", ("free",)),',
+        '("opening", "pulsed", "open", ("free", "advance")),',
         "the next door opens before the last is shut",
     ),
     _firmware(
