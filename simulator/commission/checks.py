@@ -109,8 +109,7 @@ class Checks:
             )
             for zone in plan.zones
         ]
-        boards = [config.Board(board.kind, board.address, board.locks) for board in plan.boards]
-        doors = [config.Door(d.number, d.zone, d.board, d.channel, d.item_sensor) for d in plan.doors]
+        boards, doors = plan.configured_boards(), plan.configured_doors()
         return config.Config(self._version, plan.kind, "", 1, 1, 400, 1, 1, 3600, 3600, boards, doors, zones)
 
     async def _configure(self, **limits: int) -> None:

@@ -15,13 +15,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion
-
 from firmware.contract import grants, records, seals, topics
 from firmware.contract.commands import OPEN, Command
 from firmware.contract.config import Config
 from firmware.contract.errors import ContractError
+from simulator.ear import Ear
 from simulator.orchestrator.runfolder import LOOPBACK, free_port
 from simulator.parts.broker import broker_command, configuration_user
 
@@ -62,22 +60,13 @@ class Line:
         self._set_version = 0
         self._held: list[bytes] = []
         self._broker: subprocess.Popen[bytes] | None = None
-        self._client = paho.Client(CallbackAPIVersion.VERSION2, "gw")
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._ear = Ear(site, self._take)
         self._changed = asyncio.Event()
-        self._listening = asyncio.Event()
 
     async def __aenter__(self) -> Self:
-        self._loop = asyncio.get_running_loop()
         await asyncio.to_thread(self._start_broker)
-        self._client.on_connect = self._on_connect
-        self._client.on_message = self._on_message
-        self._client.on_subscribe = self._on_subscribe
-        self._client.reconnect_delay_set(1, 1)
-        self._client.connect_async(LOOPBACK, self._inner_port)
-        self._client.loop_start()
         try:
-            await asyncio.wait_for(self._listening.wait(), 20)
+            await self._ear.listen(self._inner_port)
         except TimeoutError:
             await self.__aexit__(None, None, None)
             log = (self._folder / "broker.log").read_text(errors="replace")[-400:]
@@ -87,7 +76,7 @@ class Line:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._client.loop_stop()
+        self._ear.stop()
         if self._broker is not None:
             self._broker.terminate()
             await asyncio.to_thread(self._broker.wait)
@@ -107,17 +96,6 @@ class Line:
             self._broker = subprocess.Popen(broker_command(configuration), stdout=log, stderr=log)
 
     # ---- what arrives --------------------------------------------------------------------------------------
-
-    def _on_connect(self, client: paho.Client, *_: object) -> None:
-        client.subscribe(f"lk/1/{self.site}/#")
-
-    def _on_subscribe(self, *_: object) -> None:
-        assert self._loop is not None
-        self._loop.call_soon_threadsafe(self._listening.set)
-
-    def _on_message(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
-        assert self._loop is not None
-        self._loop.call_soon_threadsafe(self._take, message.topic, bytes(message.payload))
 
     def _take(self, topic: str, payload: bytes) -> None:
         try:
@@ -170,7 +148,7 @@ class Line:
     # ---- what is sent --------------------------------------------------------------------------------------
 
     def _publish(self, leaf: str, payload: bytes) -> None:
-        self._client.publish(topics.topic(self.site, self.device, leaf), payload)
+        self._ear.publish(topics.topic(self.site, self.device, leaf), payload)
 
     def _seal(self, leaf: str, body: bytes) -> bytes:
         key = seals.derive(self._keys.key, b"doc")
@@ -179,7 +157,7 @@ class Line:
     def send_time(self) -> None:
         """Our clock's word, as a gateway with a disciplined clock gives it."""
         body = {"v": 1, "t": int(time.time()), "q": records.DISCIPLINED, "e": "0" * 16}
-        self._client.publish(topics.topic(self.site, topics.GATEWAY, "time"), json.dumps(body))
+        self._ear.publish(topics.topic(self.site, topics.GATEWAY, "time"), json.dumps(body))
 
     async def configure(self, config: Config) -> bool:
         """Send a configuration; whether the controller obeys it."""

@@ -6,12 +6,10 @@ import sys
 import time
 import tomllib
 from collections.abc import Callable
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import httpx
 
@@ -20,6 +18,7 @@ from simulator.load.launch import Load, load_command
 from simulator.mailbox import Mailbox
 from simulator.orchestrator import files
 from simulator.orchestrator.eavesdropper import Eavesdropper
+from simulator.orchestrator.ensemble import Ensemble
 from simulator.orchestrator.interpreters import InterpreterClock
 from simulator.orchestrator.processes import Child, ProcessError
 from simulator.orchestrator.runfolder import LOOPBACK, free_port
@@ -50,7 +49,7 @@ class Breakage:
     """(file in firmware/, text, replacement)."""
 
 
-class Stage:
+class Stage(Ensemble):
     """Everything of one run. Processes: `server`, `broker:SITE`, `gateway:SITE`; links: `CONTROLLER` (to its
     broker) and `gateway:SITE` (to the server).
     """
@@ -65,6 +64,7 @@ class Stage:
         breakage: Breakage | None,
         stores: Choice = EMBEDDED,
     ) -> None:
+        super().__init__()
         self.folder = folder
         self.scenario = scenario
         self.document: dict[str, Any] = tomllib.loads(scenario.read_text(encoding="utf-8"))
@@ -82,7 +82,6 @@ class Stage:
         self._expected: set[str] = set()
         self._breakage = breakage
         self._stores = stores
-        self._stack = AsyncExitStack()
         self._clients: dict[str, httpx.AsyncClient] = {}
 
     @property
@@ -103,19 +102,6 @@ class Stage:
     def site_of(self, controller: str) -> str:
         """The site a controller belongs to."""
         return self.world.plans[controller].site
-
-    async def __aenter__(self) -> Self:
-        try:
-            await self._start()
-        except BaseException:
-            await self._stack.aclose()
-            raise
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._stack.aclose()
 
     def check(self) -> None:
         """Raises ProcessError if a program that should run has ended by itself."""

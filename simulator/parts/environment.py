@@ -14,7 +14,7 @@ from pathlib import Path
 
 from simulator.parts import apt, scratch
 from simulator.parts.places import BOARDS, PIP_WHEEL, POSTGRES, REQUIREMENTS, ROOT, STUBS, VENV, WHEELS
-from simulator.parts.progress import SetupError, step
+from simulator.parts.progress import SetupError, last_words, step
 
 RUN = "run"
 TEST = "test"
@@ -238,9 +238,7 @@ def _python(command: list[str], doing: str, extra: dict[str, str] | None = None)
             check=False,
         )
     if done.returncode != 0:
-        lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]
-        errors = [line for line in lines if line.startswith("ERROR:")] or lines
-        raise SetupError(f"{doing} failed: {' '.join(errors[-1:])}")
+        raise SetupError(f"{doing} failed: {last_words(done.stdout, 'ERROR:')}")
 
 
 def _write_whole(path: Path, stamp: Stamp) -> None:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simulator.parts.lifetime import ending_with_us
-from simulator.parts.progress import SetupError, step
+from simulator.parts.progress import SetupError, last_words, step
 
 VERSION = "2.7.12"
 _MODULE = "github.com/influxdata/influxdb/v2"
@@ -181,10 +181,8 @@ def _run(command: list[str], folder: Path, environment: dict[str, str]) -> None:
         check=False,
     )
     if done.returncode != 0:
-        lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]
-        raise SetupError(
-            f"building InfluxDB failed at `{' '.join(command[:3])}`: {' '.join(lines[-1:])[:300]}"
-        )
+        said = last_words(done.stdout)[:300]
+        raise SetupError(f"building InfluxDB failed at `{' '.join(command[:3])}`: {said}")
 
 
 class Influx:

@@ -24,6 +24,13 @@ def step(what: str) -> Iterator[None]:
     print(f"{time.monotonic() - started:.1f} s", flush=True)
 
 
+def last_words(output: str, beginning: str = "") -> str:
+    """The last line of what a failed program printed that says something, or the last with that beginning."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    chosen = [line for line in lines if line.startswith(beginning)] or lines
+    return " ".join(chosen[-1:])
+
+
 def stop(problem: str, status: int) -> NoReturn:
     """End the process with one line on the error stream."""
     print(f"loquet: {problem}", file=sys.stderr)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from firmware.contract import config
 from simulator.world.climate import BUILDS
 
 
@@ -54,6 +55,17 @@ class ControllerPlan:
     boards: tuple[BoardPlan, ...]
     doors: tuple[DoorPlan, ...]
     zones: tuple[ZonePlan, ...]
+
+    def configured_boards(self) -> list[config.Board]:
+        """The lock boards as its configuration names them."""
+        return [config.Board(board.kind, board.address, board.locks) for board in self.boards]
+
+    def configured_doors(self) -> list[config.Door]:
+        """The doors as its configuration names them."""
+        return [
+            config.Door(door.number, door.zone, door.board, door.channel, door.item_sensor)
+            for door in self.doors
+        ]
 
 
 def read(path: Path) -> list[ControllerPlan]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-from contextlib import AsyncExitStack
 from pathlib import Path
 from secrets import token_hex
 from types import TracebackType
@@ -10,6 +9,7 @@ from typing import Self
 
 from simulator.bench.line import NotHereError
 from simulator.bench.load.site import listens
+from simulator.orchestrator.ensemble import Ensemble
 from simulator.orchestrator.files import Secrets, read_secrets, toml, write_private
 from simulator.orchestrator.processes import Child, ProcessError
 from simulator.orchestrator.runfolder import LOOPBACK, free_port
@@ -46,7 +46,7 @@ class Database:
             await asyncio.to_thread(self._cluster.stop)
 
 
-class Servers:
+class Servers(Ensemble):
     """`async with Servers(folder, database, site_file) as servers:` set up and running, on `ports`."""
 
     def __init__(
@@ -58,6 +58,7 @@ class Servers:
         port: int = 0,
         more: dict[str, str | int | bool] | None = None,
     ) -> None:
+        super().__init__()
         self.folder = folder
         self.database = database
         self.secrets: Secrets
@@ -65,25 +66,11 @@ class Servers:
         self.children: list[Child] = []
         self._site_file = site_file
         self._more = more or {}
-        self._stack = AsyncExitStack()
 
     @property
     def port(self) -> int:
         """The first process's."""
         return self.ports[0]
-
-    async def __aenter__(self) -> Self:
-        try:
-            await self._start()
-        except BaseException:
-            await self._stack.aclose()
-            raise
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._stack.aclose()
 
     async def run(self, *arguments: str) -> str:
         """A verb of the server's command line; what it prints. ProcessError."""

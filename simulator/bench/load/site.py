@@ -8,15 +8,13 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from contextlib import AsyncExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from gateway import settings as gateway_settings
 from gateway.broker import files, passwords, revocation
 from simulator.bench.load import counting
 from simulator.bench.load.orders import Orders, Result
+from simulator.orchestrator.ensemble import Ensemble
 from simulator.orchestrator.files import toml, write_private
 from simulator.orchestrator.processes import Child, ProcessError
 from simulator.orchestrator.runfolder import LOOPBACK, free_port
@@ -36,10 +34,11 @@ def names(count: int) -> tuple[str, ...]:
     return tuple(f"d-{number:03}" for number in range(1, count + 1))
 
 
-class Site:
+class Site(Ensemble):
     """`async with Site(folder, devices) as site:` a broker runs; the rest is started by who needs it."""
 
     def __init__(self, folder: Path, devices: int, queued: int = 1000) -> None:
+        super().__init__()
         self.folder = folder
         self.devices = names(devices)
         self.port = 0
@@ -51,23 +50,12 @@ class Site:
         self.arrivals = folder / "arrivals.jsonl"
         """Ledger of the counting server."""
         self._queued = queued
-        self._stack = AsyncExitStack()
         self._crowds = 0
 
-    async def __aenter__(self) -> Self:
-        try:
-            await self._stack.enter_async_context(self.server)
-            self._write_files()
-            await self.start_broker()
-        except BaseException:
-            await self._stack.aclose()
-            raise
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._stack.aclose()
+    async def _start(self) -> None:
+        await self._stack.enter_async_context(self.server)
+        self._write_files()
+        await self.start_broker()
 
     def _write_files(self) -> None:
         folder = self.folder

@@ -8,18 +8,14 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable
-from contextlib import AsyncExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import Self
-
-import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion
 
 from firmware.contract import codes, config, grants, records, seals, topics
 from simulator.bench.load import sitefiles
 from simulator.bench.load.site import listens
 from simulator.controllers import Controller, Fleet, identity
+from simulator.ear import Ear
+from simulator.orchestrator.ensemble import Ensemble
 from simulator.orchestrator.files import write_private
 from simulator.orchestrator.processes import Child
 from simulator.orchestrator.runfolder import LOOPBACK, free_port
@@ -41,7 +37,7 @@ def random_code() -> str:
     return body + codes.check_digit(body)
 
 
-class WallStand:
+class WallStand(Ensemble):
     """`async with WallStand(folder) as stand:` broker and world run; `switch_on` starts the controller."""
 
     def __init__(
@@ -52,6 +48,7 @@ class WallStand:
         tls: bool = True,
         period_s: int = 5,
     ) -> None:
+        super().__init__()
         self.folder = folder
         self.key, self.psk = secrets.token_bytes(32), secrets.token_bytes(32)
         self.period_s = period_s
@@ -63,40 +60,13 @@ class WallStand:
         """(door, code) of each grant's credential."""
         self._program, self._interpreter, self._tls = program, interpreter, tls
         self._ports = (free_port(), free_port())
-        self._stack = AsyncExitStack()
         self._changed = asyncio.Event()
-
-    async def __aenter__(self) -> Self:
-        try:
-            await self._start()
-        except BaseException:
-            await self._stack.aclose()
-            raise
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._stack.aclose()
+        self._ear = Ear(SITE, self._take)
 
     async def _start(self) -> None:
-        self._loop = asyncio.get_running_loop()
         await self.start_broker()
-        self._client = paho.Client(CallbackAPIVersion.VERSION2, "gw")
-        listening = asyncio.Event()
-        self._client.on_connect = lambda client, *_: client.subscribe(f"lk/1/{SITE}/#")
-
-        def subscribed(*_: object) -> None:
-            self._loop.call_soon_threadsafe(listening.set)
-
-        self._client.on_subscribe = subscribed
-        self._client.on_message = self._on_message
-        self._client.reconnect_delay_set(1, 1)
-        self._client.connect(LOOPBACK, self._ports[1])
-        self._client.loop_start()
-        self._stack.callback(self._client.loop_stop)
-        self._stack.callback(self._client.disconnect)
-        await asyncio.wait_for(listening.wait(), 20)
+        self._stack.callback(self._ear.stop)
+        await self._ear.listen(self._ports[1])
         site = write_private(self.folder / "site.toml", sitefiles.full_wall(SITE, WALL, self.period_s))
         self.world = await self._stack.enter_async_context(World(site, seed=1))
         self.fleet = await self._stack.enter_async_context(
@@ -139,9 +109,6 @@ class WallStand:
 
     # ---- the gateway's part
 
-    def _on_message(self, _client: object, _data: object, message: paho.MQTTMessage) -> None:
-        self._loop.call_soon_threadsafe(self._take, message.topic, bytes(message.payload))
-
     def _take(self, topic: str, payload: bytes) -> None:
         _, _, leaf = topics.parse(topic)
         if leaf != "up":
@@ -166,7 +133,7 @@ class WallStand:
         self._publish("ack", records.encode(records.ack(epoch, lane, boot, upto)))
 
     def _publish(self, leaf: str, payload: bytes) -> None:
-        self._client.publish(topics.topic(SITE, WALL, leaf), payload)
+        self._ear.publish(topics.topic(SITE, WALL, leaf), payload)
 
     def events(self, kind: str) -> list[dict[str, object]]:
         """Event records of one kind."""
@@ -221,11 +188,8 @@ class WallStand:
             2,
             300,
             120,
-            [config.Board(board.kind, board.address, board.locks) for board in plan.boards],
-            [
-                config.Door(door.number, door.zone, door.board, door.channel, door.item_sensor)
-                for door in plan.doors
-            ],
+            plan.configured_boards(),
+            plan.configured_doors(),
             [
                 config.Zone(zone.id, zone.bus, list(zone.probes), -100, 2000, 2000, 1800, 600, 120)
                 for zone in plan.zones

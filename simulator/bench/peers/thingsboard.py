@@ -11,14 +11,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import AsyncExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from simulator.bench.line import NotHereError
 from simulator.bench.load.site import LOOKER, PASSWORD, Site, listens, until
 from simulator.bench.peers.upstream import RIGHTS
+from simulator.orchestrator.ensemble import Ensemble
 from simulator.orchestrator.files import write_private
 from simulator.orchestrator.processes import Child
 from simulator.orchestrator.runfolder import LOOPBACK, free_port
@@ -65,10 +64,11 @@ def prepare(say: Callable[[str], None]) -> None:
     stamp.touch()
 
 
-class Stand:
+class Stand(Ensemble):
     """A broker for devices, the gateway, and an upstream; all end with it."""
 
     def __init__(self, folder: Path, devices: int, say: Callable[[str], None]) -> None:
+        super().__init__()
         self.folder = folder
         self.site = Site(folder, devices, queued=0)
         self.ledger = folder / "upstream.jsonl"
@@ -76,25 +76,14 @@ class Stand:
         self.gateway: Child
         self.upstream = Link("thingsboard-gateway to upstream", target_port=free_port())
         self._say = say
-        self._stack = AsyncExitStack()
 
-    async def __aenter__(self) -> Self:
+    async def _start(self) -> None:
         prepare(self._say)
-        try:
-            await self._stack.enter_async_context(self.site)
-            await self._stack.enter_async_context(self.upstream)
-            await self._start_upstream()
-            await self.start_gateway()
-            await self._until_it_works()
-        except BaseException:
-            await self._stack.aclose()
-            raise
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._stack.aclose()
+        await self._stack.enter_async_context(self.site)
+        await self._stack.enter_async_context(self.upstream)
+        await self._start_upstream()
+        await self.start_gateway()
+        await self._until_it_works()
 
     async def _start_upstream(self) -> None:
         rights = write_private(self.folder / "upstream.acl", RIGHTS)

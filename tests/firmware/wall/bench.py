@@ -14,12 +14,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion
-
 from firmware.contract import codes, config, grants, records, seals, topics
 from firmware.contract.commands import Command
 from simulator.controllers import Controller, Fleet, identity
+from simulator.ear import Ear
 from simulator.parts import broker
 from simulator.world.wall import HOLD_S, Wall
 from simulator.world.world import World
@@ -78,24 +76,15 @@ class Bench:
         self.world = World(Path(__file__).with_name("site.toml"), seed=3)
         self.devices: dict[str, Device] = {}
         self._ports = (_free_port(), _free_port())
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._broker: subprocess.Popen[bytes] | None = None
-        self._client = paho.Client(CallbackAPIVersion.VERSION2, "gw")
+        self._ear = Ear(SITE, self._take)
         self._fleet: Fleet | None = None
         self._changed = asyncio.Event()
-        self._listening = asyncio.Event()
 
     async def __aenter__(self) -> Self:
-        self._loop = asyncio.get_running_loop()
         self.devices = {name: Device(name) for name in ("wall", "small", "rooms")}
         self.start_broker()
-        self._client.on_message = self._on_message
-        self._client.on_connect = self._on_connect
-        self._client.on_subscribe = self._on_subscribe
-        self._client.reconnect_delay_set(1, 1)
-        self._client.connect_async("127.0.0.1", self._ports[1])
-        self._client.loop_start()
-        await asyncio.wait_for(self._listening.wait(), _WAIT_S)
+        await self._ear.listen(self._ports[1], _WAIT_S)
         await self.world.__aenter__()
         self._fleet = Fleet(self.world, self.folder)
         await self._fleet.__aenter__()
@@ -107,7 +96,7 @@ class Bench:
         assert self._fleet is not None
         await self._fleet.__aexit__(kind, error, trace)
         await self.world.__aexit__(kind, error, trace)
-        self._client.loop_stop()
+        self._ear.stop()
         self.stop_broker()
 
     def start_broker(self) -> None:
@@ -172,17 +161,6 @@ allow_anonymous true
 
     # The gateway.
 
-    def _on_connect(self, client: paho.Client, *_: object) -> None:
-        client.subscribe(f"lk/1/{SITE}/#")
-
-    def _on_subscribe(self, *_: object) -> None:
-        assert self._loop is not None
-        self._loop.call_soon_threadsafe(self._listening.set)
-
-    def _on_message(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
-        assert self._loop is not None
-        self._loop.call_soon_threadsafe(self._take, message.topic, bytes(message.payload))
-
     def _take(self, topic: str, payload: bytes) -> None:
         _, name, leaf = topics.parse(topic)
         device = self.devices.get(name)
@@ -228,7 +206,7 @@ allow_anonymous true
         self._publish(name, "ack", records.encode(records.ack(epoch, lane, 1, upto)))
 
     def _publish(self, name: str, leaf: str, payload: bytes, *, retain: bool = False) -> None:
-        self._client.publish(topics.topic(SITE, name, leaf), payload, retain=retain)
+        self._ear.publish(topics.topic(SITE, name, leaf), payload, retain=retain)
 
     def told(self) -> str:
         """What everybody saw and printed, for a failed test's output."""
@@ -274,11 +252,8 @@ allow_anonymous true
             1,
             300,
             120,
-            [config.Board(board.kind, board.address, board.locks) for board in plan.boards],
-            [
-                config.Door(door.number, door.zone, door.board, door.channel, door.item_sensor)
-                for door in plan.doors
-            ],
+            plan.configured_boards(),
+            plan.configured_doors(),
             [
                 config.Zone(
                     zone.id,
@@ -345,7 +320,7 @@ allow_anonymous true
 
     def send_time(self, unix: int, quality: int = records.DISCIPLINED) -> None:
         """The gateway's word for the time."""
-        self._client.publish(
+        self._ear.publish(
             topics.topic(SITE, topics.GATEWAY, "time"),
             json.dumps({"v": 1, "t": unix, "q": quality, "e": "0" * 16}),
         )
