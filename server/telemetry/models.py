@@ -63,6 +63,19 @@ class Reading(Base):
     health: Mapped[int]
 
 
+POINT = (
+    Reading.at,
+    Reading.length_s,
+    Reading.probe,
+    Reading.low,
+    Reading.mean,
+    Reading.high,
+    Reading.samples,
+    Reading.health,
+)
+"""A reading's columns in the order of `series.Point`."""
+
+
 class ReadingHour(Base):
     """A view: one probe over one hour."""
 

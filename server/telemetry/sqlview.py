@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 
 from server.lockers.models import Zone
 from server.telemetry import rebuilding
-from server.telemetry.models import Reading, ReadingDay, ReadingHour
+from server.telemetry.models import POINT, Reading, ReadingDay, ReadingHour
 from server.telemetry.series import Point
 from server.telemetry.store import State, Step, ViewStatus
 
@@ -26,16 +26,7 @@ class SqlView:
             return [
                 Point(*row)
                 for row in session.execute(
-                    select(
-                        Reading.at,
-                        Reading.length_s,
-                        Reading.probe,
-                        Reading.low,
-                        Reading.mean,
-                        Reading.high,
-                        Reading.samples,
-                        Reading.health,
-                    )
+                    select(*POINT)
                     .where(Reading.zone_id == zone.id, Reading.at >= since, Reading.at < until)
                     .order_by(Reading.at, Reading.probe)
                 )

@@ -13,7 +13,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from server.lockers.models import Controller, Zone
 from server.telemetry import chain, rollups
 from server.telemetry.influx.line import Probe, Sum, minute, summed
-from server.telemetry.models import LedgerHead, LedgerRow, Reading, ReadingDay, ReadingHour, ViewCursor
+from server.telemetry.models import POINT, LedgerHead, LedgerRow, Reading, ReadingDay, ReadingHour, ViewCursor
 from server.telemetry.rollups import Key
 from server.telemetry.series import Point
 from server.telemetry.store import Step
@@ -128,17 +128,9 @@ def _write_minutes(session: Session, found: Slice, rows: dict[Key, list[int]], o
     probes = _probes(session, keys)
     for part in _parts(keys):
         kept = session.execute(
-            select(
-                Reading.zone_id,
-                Reading.at,
-                Reading.length_s,
-                Reading.probe,
-                Reading.low,
-                Reading.mean,
-                Reading.high,
-                Reading.samples,
-                Reading.health,
-            ).where(tuple_(Reading.zone_id, Reading.at, Reading.probe).in_(part))
+            select(Reading.zone_id, *POINT).where(
+                tuple_(Reading.zone_id, Reading.at, Reading.probe).in_(part)
+            )
         )
         found.lines[Step.MINUTE] += [
             minute(probes[zone, point[2]], Point(*point))
