@@ -25,6 +25,10 @@ from server.telemetry.influx import feeder
 
 _NO_PLACE = (psycopg.errors.InsufficientPrivilege, psycopg.errors.InvalidSchemaName)
 """What PostgreSQL answers to a user who may make no tables, or has no schema to make them in."""
+KEEP_ALIVE_S = 150
+"""An idle connection is ended by whoever made it, never by us: a request on its way just then would be lost.
+Caddy keeps one to its upstream 120 s, nginx 60 s, our gateway (httpx) 5 s."""
+
 _COLLECTED_AFTER = (20_000, 20, 20)
 """A batch of readings makes thousands of objects and no cycle: at Python's own 700 the collector takes a
 third of the time."""
@@ -57,6 +61,7 @@ def run(config: Path) -> None:
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=5,
+            timeout_keep_alive=KEEP_ALIVE_S,
             server_header=False,
         )
     )
