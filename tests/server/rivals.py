@@ -135,7 +135,7 @@ def code(folder: str, locked: bool, number: int) -> str:
         bank = session.get_one(Controller, "wall-1")
         session.add(
             Credential(
-                id=f"{os.getpid():032x}",
+                id=f"{number:032x}",
                 site_id=bank.site_id,
                 controller_id=bank.id,
                 number=10_000 + number,
