@@ -1,4 +1,4 @@
-"""Fixtures of the tests that run a real broker and a real gateway process."""
+"""A site's core of one's own; and what runs a real broker and a real gateway process."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +7,15 @@ import pytest
 
 from tests.gateway.peer import Peer
 from tests.gateway.rig import Rig
+from tests.gateway.site_bench import Bench
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    """A core over a store of its own."""
+    made = Bench()
+    yield made
+    made.database.close()
 
 
 @pytest.fixture
