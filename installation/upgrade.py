@@ -4,8 +4,6 @@ migration itself, in one transaction: one that fails half-way leaves what the ol
 from collections.abc import Iterator
 from pathlib import Path
 
-from alembic.util import CommandError
-
 from installation.backup.copying import revision_of
 from installation.backup.making import Sources, back_up, note
 from installation.errors import InstallationError
@@ -28,14 +26,14 @@ def upgrade(sources: Sources, backups: Path, keep: int) -> Iterator[str]:
     try:
         before = revision_of(store)
         if before is None:
-            raise InstallationError("the database was never set up: ./loquet server setup")
-        try:
-            if migrate.is_current(store):
-                yield f"the database is at revision {before}, this program's own: nothing to migrate"
-                yield from _site(sources)
-                return
-        except CommandError as error:
-            raise InstallationError(f"the database is of a newer program: {error}") from error
+            raise InstallationError(migrate.TODO[migrate.Standing.EMPTY])
+        found = migrate.standing_of(before)
+        if found is migrate.Standing.NEWER:
+            raise InstallationError(migrate.TODO[found])
+        if found is migrate.Standing.CURRENT:
+            yield f"the database is at revision {before}, this program's own: nothing to migrate"
+            yield from _site(sources)
+            return
         if host.running_there(settings) != host.STOPPED:
             raise InstallationError(
                 f"something answers on {settings.listen}: systemctl stop loquet-server, then this again;"

@@ -1,4 +1,4 @@
-"""`python -m server run|setup|restored|rebuild-telemetry|login-link|openapi`: parses the command line."""
+"""`./loquet server run|setup|restored|rebuild-telemetry|login-link|openapi`: parses the command line."""
 
 import argparse
 import json
@@ -11,7 +11,7 @@ from server.foundation.errors import ConfigurationError, Problem
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m server")
+    parser = argparse.ArgumentParser(prog="./loquet server")
     verbs = parser.add_subparsers(dest="verb", required=True)
     run = verbs.add_parser("run", help="serve until stopped")
     setup = verbs.add_parser("setup", help="migrate the database, load the site file, write missing secrets")

@@ -7,7 +7,6 @@ from typing import Any
 
 import psycopg
 import uvicorn
-from alembic.util.exc import CommandError
 from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
 from server.app import create_app, create_context
@@ -81,7 +80,7 @@ def run(config: Path) -> None:
 def _must_be_current(context: Context) -> None:
     """Raises ConfigurationError for a database that can't be read, or is not at the newest revision."""
     try:
-        current = migrate.is_current(context.store)
+        found = migrate.standing(context.store)
     except SQLAlchemyError as error:
         # Its text may name a host and a user; the class of it says enough, and nothing else.
         why = type(getattr(error, "orig", None) or error).__name__
@@ -93,8 +92,8 @@ def _must_be_current(context: Context) -> None:
         raise ConfigurationError(
             f"the database can't be read ({why}): {todo} (docs/operations.md)"
         ) from error
-    if not current:
-        raise ConfigurationError("the database is not at the newest revision: run `python -m server setup`")
+    if found is not migrate.Standing.CURRENT:
+        raise ConfigurationError(migrate.TODO[found])
 
 
 def _must_outlive_payment(context: Context, site: Path, site_file: document.SiteFile) -> None:
@@ -108,6 +107,8 @@ def _must_outlive_payment(context: Context, site: Path, site_file: document.Site
 
 def _migrate(context: Context) -> None:
     """Raises ConfigurationError for a user who may not make tables, and for tables of a newer program."""
+    if migrate.standing(context.store) is migrate.Standing.NEWER:
+        raise ConfigurationError(migrate.TODO[migrate.Standing.NEWER])
     try:
         migrate.upgrade(context.store)
     except ProgrammingError as error:
@@ -116,10 +117,6 @@ def _migrate(context: Context) -> None:
         raise ConfigurationError(
             f"the database's user may not make its tables ({error.orig.diag.message_primary}): "
             "let it own the database (docs/operations.md)"
-        ) from error
-    except CommandError as error:
-        raise ConfigurationError(
-            f"the database is of a newer program than this one ({error}): upgrade it (docs/operations.md)"
         ) from error
 
 

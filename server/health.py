@@ -7,9 +7,9 @@ from fastapi import APIRouter, Depends, Request
 from sqlalchemy.exc import SQLAlchemyError
 
 from server.background import Background
+from server.foundation import migrate
 from server.foundation.context import Context, the_context
 from server.foundation.errors import Unavailable
-from server.foundation.migrate import is_current
 from server.foundation.web import problems
 
 router = APIRouter(tags=["health"])
@@ -28,9 +28,9 @@ def readyz(request: Request, context: Annotated[Context, Depends(the_context)]) 
     if background is not None and not background.alive:
         raise Unavailable("timers, mails and refunds stand still: restart the server")
     try:
-        current = is_current(context.store)
+        found = migrate.standing(context.store)
     except SQLAlchemyError as error:
         raise Unavailable("the database does not answer") from error
-    if not current:
-        raise Unavailable("the database is not at the newest revision: run `python -m server setup`")
+    if found is not migrate.Standing.CURRENT:
+        raise Unavailable(migrate.TODO[found])
     return {"status": "ok"}

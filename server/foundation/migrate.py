@@ -1,5 +1,7 @@
-"""Brings the database to the newest revision, and says whether it is there."""
+"""Brings the database to the newest revision, and says how the two stand to each other."""
 
+from collections.abc import Mapping
+from enum import Enum
 from pathlib import Path
 
 from alembic import command
@@ -11,6 +13,25 @@ from server.foundation.database import Store
 from server.foundation.postgresql import become_writer
 
 _FOLDER = Path(__file__).resolve().parent.parent / "migrations"
+
+
+class Standing(Enum):
+    """A database beside the program that would use it."""
+
+    CURRENT = "current"
+    EMPTY = "empty"
+    OLDER = "older"
+    NEWER = "newer"
+
+
+TODO: Mapping[Standing, str] = {
+    Standing.EMPTY: "the database was never set up: run ./loquet server setup (docs/operations.md)",
+    Standing.OLDER: "the database is older than this program: run ./loquet server upgrade"
+    " (docs/operations.md)",
+    Standing.NEWER: "this program is older than its database: upgrade the program, not the database"
+    " (docs/operations.md)",
+}
+"""What a person is told who would use the database as it stands."""
 
 
 def alembic_config() -> Config:
@@ -40,8 +61,27 @@ def downgrade(store: Store, revision: str = "base") -> None:
         command.downgrade(config, revision)
 
 
+def standing(store: Store) -> Standing:
+    """How the database stands to this program. Raises SQLAlchemyError if it can't be asked."""
+    with store.reader.connect() as connection:
+        return standing_of(MigrationContext.configure(connection).get_current_revision())
+
+
+def standing_of(revision: str | None) -> Standing:
+    """The same, of a database at `revision`. One that this program has never heard of is a newer one's."""
+    if revision is None:
+        return Standing.EMPTY
+    if revision == newest():
+        return Standing.CURRENT
+    known = {script.revision for script in ScriptDirectory.from_config(alembic_config()).walk_revisions()}
+    return Standing.OLDER if revision in known else Standing.NEWER
+
+
+def newest() -> str | None:
+    """This program's own revision."""
+    return ScriptDirectory.from_config(alembic_config()).get_current_head()
+
+
 def is_current(store: Store) -> bool:
     """True if the database is at the newest revision."""
-    head = ScriptDirectory.from_config(alembic_config()).get_current_head()
-    with store.reader.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision() == head
+    return standing(store) is Standing.CURRENT

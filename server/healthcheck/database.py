@@ -3,20 +3,24 @@
 from pathlib import Path
 
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from server.foundation import audit
 from server.foundation.context import Context
-from server.foundation.migrate import alembic_config
+from server.foundation.migrate import Standing, newest, standing_of
 from server.healthcheck.check import BAD, OK, Check
 from server.healthcheck.check import message as _
 from server.telemetry import chartdata
 from server.telemetry.models import LedgerHead
 
 _TITLE = _("Base de données")
+_ADVICE = {
+    Standing.EMPTY: _("Lancez ./loquet server setup."),
+    Standing.OLDER: _("Lancez ./loquet server upgrade."),
+    Standing.NEWER: _("Ce programme est plus ancien que sa base : mettez le programme à jour, pas la base."),
+}
 
 
 def database(context: Context) -> Check:
@@ -31,7 +35,6 @@ def database(context: Context) -> Check:
             _("Lancez ./loquet server setup, ou corrigez database_url."),
             {"file": url.database},
         )
-    head = ScriptDirectory.from_config(alembic_config()).get_current_head()
     try:
         with context.store.reader.connect() as connection:
             dialect = connection.dialect
@@ -46,14 +49,15 @@ def database(context: Context) -> Check:
             _("Vérifiez database_url, que le serveur de base tourne et que le fichier est lisible."),
             {"error": type(error).__name__},
         )
-    values = {"kind": dialect.name, "version": version, "revision": revision or "-", "head": head}
-    if revision != head:
+    values = {"kind": dialect.name, "version": version, "revision": revision or "-", "head": newest()}
+    stands = standing_of(revision)
+    if stands is not Standing.CURRENT:
         return Check(
             "database",
             _TITLE,
             BAD,
             _("%(kind)s %(version)s, révision %(revision)s au lieu de %(head)s"),
-            _("Lancez ./loquet server upgrade."),
+            _ADVICE[stands],
             values,
         )
     return Check("database", _TITLE, OK, _("%(kind)s %(version)s, révision %(revision)s"), "", values)

@@ -307,6 +307,10 @@ def test_an_old_database_is_backed_up_rehearsed_and_brought_up_to_date(bench: Be
     assert known(bench) == before
     busy(bench)
     assert "nothing to migrate" in next(iter(upgrade(sources_of(bench), tmp_path, 3)))
+    with bench.context.store.write() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(InstallationError, match="upgrade the program, not the database"):
+        list(upgrade(sources_of(bench), tmp_path, 3))
 
 
 @pytest.mark.fault("F64")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, text
 
+from server.foundation import migrate
 from server.foundation.errors import ConfigurationError
 from server.lockers.models import Compartment, Controller
 from server.people.models import Platform
@@ -52,20 +53,33 @@ def test_a_server_without_its_tables_says_what_to_do(tmp_path: Path) -> None:
     config.write_text("")
     answer = run(tmp_path, "run", "--config", str(config))
     assert answer.returncode == 2
-    assert answer.stderr.strip().splitlines()[-1].endswith("run `python -m server setup`")
+    assert "never set up: run ./loquet server setup" in answer.stderr.strip().splitlines()[-1]
 
 
-def test_a_database_of_a_newer_program_is_one_line_and_stays_as_it_is(bench: Bench) -> None:
+def test_a_server_whose_tables_are_older_says_what_to_do(bench: Bench) -> None:
+    migrate.downgrade(bench.context.store, "0007")
+    config = bench.folder / "older.toml"
+    config.touch(0o600)
+    config.write_text(f'database_url = "{url_of(bench.folder)}"\n')
+    answer = run(bench.folder, "run", "--config", str(config))
+    assert answer.returncode == 2
+    assert "older than this program: run ./loquet server upgrade" in answer.stderr.strip().splitlines()[-1]
+
+
+@pytest.mark.parametrize("verb", ["setup", "run"])
+def test_a_database_of_a_newer_program_is_one_line_and_stays_as_it_is(bench: Bench, verb: str) -> None:
     with bench.context.store.write() as session:
         session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     config = bench.folder / "newer.toml"
     config.touch(0o600)
     config.write_text(f'database_url = "{url_of(bench.folder)}"\nwebhook_secret = "s"\n')
-    words = ("--config", str(config), "--site", str(SITE), "--secrets", str(bench.folder / "secrets.json"))
-    answer = run(bench.folder, "setup", *words)
+    words = ["--config", str(config)]
+    if verb == "setup":
+        words += ["--site", str(SITE), "--secrets", str(bench.folder / "secrets.json")]
+    answer = run(bench.folder, verb, *words)
     assert answer.returncode == 2
     (line,) = answer.stderr.strip().splitlines()
-    assert "of a newer program" in line
+    assert "this program is older than its database: upgrade the program" in line
     with bench.context.store.read() as session:
         assert session.scalar(text("SELECT version_num FROM alembic_version")) == "9999"
 

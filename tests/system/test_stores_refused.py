@@ -91,7 +91,7 @@ def test_a_postgresql_that_does_not_let_us(
     ("password", "verb", "says"),
     [
         ("hidden", "setup", "may not make its tables"),
-        ("hidden", "run", "run `python -m server setup`"),
+        ("hidden", "run", "run ./loquet server setup"),
         ("hidden-too", "run", "host, user, password and name"),
     ],
 )

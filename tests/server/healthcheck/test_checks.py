@@ -4,7 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import text, update
 
 from server.foundation import outbox
 from server.foundation.audit import record
@@ -102,6 +102,17 @@ def test_a_dead_background_thread_and_a_cut_chain_are_bad(bench: Bench) -> None:
     assert "was cut" in found.said_in("en")
 
 
+@pytest.mark.parametrize(
+    ("revision", "says"), [("0007", "./loquet server upgrade"), ("9999", "upgrade the program, not")]
+)
+def test_an_older_database_wants_another_advice_than_a_newer_one(
+    bench: Bench, revision: str, says: str
+) -> None:
+    with bench.context.store.write() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = :at"), {"at": revision})
+    assert says in listed(bench)["database"].advice_in("en")
+
+
 def test_a_database_without_its_tables_is_one_line_and_the_rest_is_not_asked(tmp_path: Path) -> None:
     from tests.server.bench import MovedClock, make_context
 
@@ -109,7 +120,7 @@ def test_a_database_without_its_tables_is_one_line_and_the_rest_is_not_asked(tmp
     context.store.writer.connect().close()  # an empty database
     found = {each.name: each for each in checks(context)}
     assert found["database"].state == BAD
-    assert "upgrade" in found["database"].advice_in("en")
+    assert "server setup" in found["database"].advice_in("en")
     assert "outbox" not in found
     context.store.close()
 
