@@ -63,6 +63,7 @@ class Gateway:
         # Each thread has a client of its own: a poll that waits must not hold back a batch.
         trusted = trust(settings.server_ca_file)
         run = host.random_hex(16)
+        self._run = run[:8]
         self._servers = tuple(Server(settings.server_url, token, trusted, run) for _ in range(2))
         self._upstream = Upstream(self._site, self._writer, self._servers[0], _patient(), host.now)
         self._downstream = Downstream(self._site, self._writer, self._servers[1], _patient(), host.now)
@@ -88,7 +89,8 @@ class Gateway:
             signal.signal(each, self._on_signal)
         for part in (self._writer, self._keeper, self._link, self._upstream, self._downstream):
             part.start()
-        log.info("gateway runs", extra={"site": self._settings.site, "devices": len(self._keeper.devices)})
+        known = {"site": self._settings.site, "devices": len(self._keeper.devices), "run": self._run}
+        log.info("gateway runs", extra=known)
         status = 0
         while not self._stopping.wait(TICK_S):
             self._tick()

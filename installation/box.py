@@ -218,6 +218,13 @@ def _gateway(settings: Settings) -> Iterator[Check]:
             yield _warn("certificate", "Server's certificate", f"good for {left.days} days more", advice)
         else:
             yield _ok("certificate", "Server's certificate", f"good for {left.days} days more")
+    if _number(document, "aside", "fenced") and not _number(document, "server"):
+        yield _bad(
+            "fenced",
+            "This box",
+            "another gateway with its identity, started later, is heard instead",
+            "Switch off the one too many; if this one stays, systemctl restart loquet-gateway.",
+        )
     if _number(document, "unwritten"):
         yield _bad(
             "store",

@@ -1,6 +1,7 @@
 """Which subject hears which kind of record, and what timers do. The one list of it; a subject adds its
 lines here."""
 
+from server.alarms import gateways as gateway_alarms
 from server.coldchain import handlers as cold_chain
 from server.foundation import timers
 from server.foundation.idempotency import forget_old
@@ -28,4 +29,5 @@ def wire() -> None:
     timers.every("idempotency.forget", 3600, forget_old)
     timers.every(retention.TIMER, 3600, retention.forget_old)
     timers.every("logins.forget", 3600, logins.forget_old)
+    timers.every(gateway_alarms.TIMER, gateway_alarms.EVERY_S, gateway_alarms.look)
     cold_chain.wire()  # last: it reads the blocks and doors that the others write

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.foundation.database import Base
@@ -24,11 +24,22 @@ class Alarm(Base):
             sqlite_where=text("closed_at IS NULL"),
             postgresql_where=text("closed_at IS NULL"),
         ),
+        Index(
+            "uq_alarms_open_site",
+            "site_id",
+            "kind",
+            unique=True,
+            sqlite_where=text("closed_at IS NULL"),
+            postgresql_where=text("closed_at IS NULL"),
+        ),
         Index("ix_alarms_opened_at", "opened_at"),
+        CheckConstraint("(controller_id IS NULL) <> (site_id IS NULL)", name="of_one"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
-    controller_id: Mapped[str] = mapped_column(ForeignKey("controllers.id"))
+    controller_id: Mapped[str | None] = mapped_column(ForeignKey("controllers.id"))
+    site_id: Mapped[str | None] = mapped_column(ForeignKey("sites.id"))
+    """Of an alarm about a site's gateway; one about a controller has that."""
     kind: Mapped[str]
     zone_key: Mapped[str]
     door: Mapped[int]

@@ -13,6 +13,7 @@ from firmware.contract import records
 WARM, COLD, BREACH, NODATA, PROBE = records.WARM, records.COLD, "breach", records.NO_DATA, records.PROBE
 JAM, FORCED, AJAR = records.JAM, records.FORCED, records.AJAR
 WRONG_CODES, POWER, LOST, BABBLING = records.WRONG_CODES, records.POWER, "lost", "babbling"
+TWO_GATEWAYS, CERTIFICATE = "twins", "certificate"
 FLASH = records.FLASH
 DEFROST = "defrost"
 
@@ -159,6 +160,26 @@ _RULES = (
         _("Contrôleur trop bavard"),
         _("Ses messages en trop sont comptés et écartés ; le reste du site n'en souffre pas."),
     ),
+    Rule(
+        TWO_GATEWAYS,
+        HIGH,
+        BY_RECORD,
+        True,
+        _("Deux passerelles pour un même site"),
+        _(
+            "Une carte copiée, ou une boîte de rechange allumée à côté de l'ancienne : seule la dernière"
+            " démarrée est écoutée. Éteignez celle qui est de trop, puis redémarrez l'autre : ce que celle-ci"
+            " a gardé arrivera."
+        ),
+    ),
+    Rule(
+        CERTIFICATE,
+        HIGH,
+        BY_RECORD,
+        True,
+        _("Le certificat de ce serveur expire bientôt"),
+        _("Renouvelez-le : sans lui, aucune passerelle ne parle plus à ce serveur."),
+    ),
 )
 
 RULES: Mapping[str, Rule] = {rule.kind: rule for rule in _RULES}
@@ -166,12 +187,14 @@ RULES: Mapping[str, Rule] = {rule.kind: rule for rule in _RULES}
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What an alarm is about; with its kind, its identity: one open alarm at a time."""
+    """What an alarm is about; with its kind, its identity: one open alarm at a time. About a site's gateway
+    if `site` is given, else about the controller `device`."""
 
     device: str
     zone: str = ""
     door: int = 0
     probe: int = -1
+    site: str = ""
 
 
 @dataclass(frozen=True, slots=True)

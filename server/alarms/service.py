@@ -7,13 +7,13 @@ Services never commit; the caller's transaction holds the alarm, its audit line 
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import exists, literal, select
+from sqlalchemy import ColumnElement, exists, literal, select
 from sqlalchemy.orm import Session
 
 from server.alarms import rules
 from server.alarms.models import Alarm
 from server.alarms.rules import Change, Subject
-from server.alarms.texts import mail_text, title
+from server.alarms.texts import Where, mail_text, title
 from server.foundation.audit import AuditEntry
 from server.foundation.audit import record as audit
 from server.foundation.context import Context
@@ -34,15 +34,19 @@ LOST_GRACE = timedelta(seconds=60)
 def find_open(session: Session, kind: str, subject: Subject) -> Alarm | None:
     """The open alarm of a kind about a subject."""
     return session.scalars(
-        select(Alarm).where(
-            Alarm.kind == kind,
-            Alarm.controller_id == subject.device,
-            Alarm.zone_key == subject.zone,
-            Alarm.door == subject.door,
-            Alarm.probe == subject.probe,
-            Alarm.closed_at.is_(None),
-        )
+        select(Alarm).where(Alarm.kind == kind, *_about(subject), Alarm.closed_at.is_(None))
     ).one_or_none()
+
+
+def _about(subject: Subject) -> tuple[ColumnElement[bool], ...]:
+    if subject.site:
+        return (Alarm.site_id == subject.site,)
+    return (
+        Alarm.controller_id == subject.device,
+        Alarm.zone_key == subject.zone,
+        Alarm.door == subject.door,
+        Alarm.probe == subject.probe,
+    )
 
 
 def apply(
@@ -75,17 +79,9 @@ def apply(
 
 
 def _was_over(session: Session, change: Change, at: datetime) -> bool:
-    subject = change.subject
     found = session.scalar(
         select(Alarm.id)
-        .where(
-            Alarm.kind == change.kind,
-            Alarm.controller_id == subject.device,
-            Alarm.zone_key == subject.zone,
-            Alarm.door == subject.door,
-            Alarm.probe == subject.probe,
-            Alarm.over_at >= at,
-        )
+        .where(Alarm.kind == change.kind, *_about(change.subject), Alarm.over_at >= at)
         .limit(1)
     )
     return found is not None
@@ -95,7 +91,8 @@ def _open(session: Session, context: Context, change: Change, at: datetime, *, m
     subject = change.subject
     alarm = Alarm(
         id=context.ids.new(),
-        controller_id=subject.device,
+        controller_id=None if subject.site else subject.device,
+        site_id=subject.site or None,
         kind=change.kind,
         zone_key=subject.zone,
         door=subject.door,
@@ -112,7 +109,7 @@ def _open(session: Session, context: Context, change: Change, at: datetime, *, m
     audit(
         session,
         context,
-        f"device:{subject.device}",
+        "system" if subject.site else f"device:{subject.device}",
         "alarm.opened",
         f"alarm:{alarm.id}",
         {
@@ -165,23 +162,28 @@ def acknowledge(session: Session, context: Context, alarm_id: str, person: Signe
     return alarm
 
 
-def tell_managers(session: Session, context: Context, alarm: Alarm) -> None:
-    """A mail to each manager, in their language: what, where, since when, what to do."""
+def where(session: Session, alarm: Alarm) -> Where:
+    """The site, controller and zone that an alarm names."""
+    if alarm.controller_id is None:
+        return Where(session.get_one(Site, alarm.site_id))
     controller = session.get_one(Controller, alarm.controller_id)
-    site = session.get_one(Site, controller.site_id)
     zone = session.scalars(
         select(Zone).where(Zone.controller_id == controller.id, Zone.key == alarm.zone_key)
     ).one_or_none()
+    return Where(session.get_one(Site, controller.site_id), controller, zone)
+
+
+def tell_managers(session: Session, context: Context, alarm: Alarm) -> None:
+    """A mail to each manager, in their language: what, where, since when, what to do."""
+    found = where(session, alarm)
     late = alarm.noted_at - alarm.opened_at > LATE
     for person in session.scalars(select(Person).where(Person.role == MANAGER).order_by(Person.email)):
         send_mail(
             session,
             context,
             to=person.email,
-            subject=title(person.locale, alarm, controller, zone),
-            text=mail_text(
-                person.locale, alarm, site, controller, zone, link=context.settings.base_url, late=late
-            ),
+            subject=title(person.locale, alarm, found),
+            text=mail_text(person.locale, alarm, found, link=context.settings.base_url, late=late),
             about=f"alarm:{alarm.id}",
         )
 

@@ -27,7 +27,9 @@ class Gateway(Base):
     past_runs: Mapped[list[Any] | None]
     """Those before it, the newest first."""
     fenced_at: Mapped[datetime | None]
-    """When managers were last told that an earlier one still speaks."""
+    """When an earlier one last spoke and was refused, to the minute."""
+    fenced_run: Mapped[str | None]
+    """Which that was."""
 
 
 class LaneCursor(Base):

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from server.alarms.gateways import ENDS_SOON, certificate_end
+from server.gateways import fence
 from server.gateways.models import DeadLetter, Gateway
 from server.healthcheck.check import BAD, OK, WARN, Check
 from server.healthcheck.check import message as _
@@ -14,8 +16,6 @@ QUIET = timedelta(minutes=2)
 """A gateway's question for news waits 55 s at most."""
 _QUEUE_AGE_S = 600
 _LOW_MB = 500
-_CERTIFICATE = timedelta(days=21)
-"""Whoever renews by itself (certbot, Caddy) does so 30 days before the end."""
 _PUT_ASIDE = timedelta(days=1)
 
 
@@ -67,10 +67,11 @@ def _gateway(gateway: Gateway, now: datetime) -> Check:
             _("Vérifiez son NTP : elle ne donne pas l'heure aux contrôleurs."),
             values,
         )
-    if "cert" in document:
-        left = timedelta(seconds=_number(document, "cert") - int(now.timestamp()))
+    ends = certificate_end(gateway)
+    if ends is not None:
+        left = ends - now
         values["left"] = left
-        if left < _CERTIFICATE:
+        if left < ENDS_SOON:
             said = _("entendue il y a %(age)s ; le certificat de ce serveur expire dans %(left)s")
             advice = _("Renouvelez-le : sans lui, aucune passerelle ne parle plus à ce serveur.")
             if left <= timedelta():
@@ -81,8 +82,28 @@ def _gateway(gateway: Gateway, now: datetime) -> Check:
 
 
 def gateways(session: Session, now: datetime) -> list[Check]:
-    """One check a gateway, by site."""
-    return [_gateway(each, now) for each in session.scalars(select(Gateway).order_by(Gateway.site_id))]
+    """One check a gateway, by site; a second one where two bear one identity."""
+    found = []
+    for each in session.scalars(select(Gateway).order_by(Gateway.site_id)):
+        found.append(_gateway(each, now))
+        if fence.is_fenced(each, now):
+            found.append(_fenced(each, now))
+    return found
+
+
+def _fenced(gateway: Gateway, now: datetime) -> Check:
+    spoke = now - gateway.fenced_at if gateway.fenced_at is not None else timedelta()
+    return Check(
+        f"gateway-fenced:{gateway.site_id}",
+        _("Passerelle %(site)s, en double"),
+        BAD,
+        _("une boîte démarrée avant celle qui est écoutée parle encore, il y a %(age)s (processus %(run)s)"),
+        _(
+            "Éteignez celle qui est de trop, puis redémarrez l'autre. Le journal de chaque boîte dit son"
+            " processus ; ce que la refusée a gardé arrivera."
+        ),
+        {"site": gateway.site_id, "age": spoke, "run": (gateway.fenced_run or "-")[:8]},
+    )
 
 
 def dead_letters(session: Session, now: datetime) -> Check:

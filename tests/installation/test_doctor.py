@@ -84,6 +84,7 @@ def test_a_box_with_wrong_settings_is_one_line(tmp_path: Path) -> None:
     [
         ({"lanes": {"events": {"n": 4, "age": 3600}}}, "queue", WARN),
         ({"lanes": {"events": {"n": 4, "age": 3}}, "unwritten": 2}, "store", BAD),
+        ({"aside": {"fenced": 1}, "server": 0}, "fenced", BAD),
         ({"t": 1, "lanes": {}}, "gateway", BAD),
         ({"lanes": "none"}, "queue", OK),
     ],

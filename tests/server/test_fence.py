@@ -1,13 +1,13 @@
 """Two gateways with one identity: the one that began last is heard, the other refused, a person told."""
 
-from datetime import timedelta
-
 import pytest
 from sqlalchemy import func, select
 
-from server.foundation.audit import AuditEntry
+from server.alarms.models import Alarm
+from server.foundation import timers
 from server.foundation.outbox import OutboxMail
-from server.gateways.fence import KEPT_RUNS, TELL_AGAIN
+from server.gateways.fence import KEPT_RUNS, SETTLED
+from server.healthcheck import BAD, Check, checks
 from tests.server.bench import Bench
 
 FIRST, SECOND = "a1" * 8, "b2" * 8
@@ -36,25 +36,33 @@ def test_f52_the_process_that_began_last_speaks_and_an_earlier_one_is_refused(be
 
 
 @pytest.mark.fault("F52")
-def test_f52_managers_are_told_once_and_again_after_half_a_day(bench: Bench) -> None:
-    def told() -> tuple[int | None, int | None]:
+def test_f52_two_gateways_are_an_alarm_and_a_line_of_health_until_one_is_silent(bench: Bench) -> None:
+    timers.ensure_periodic(bench.context)
+
+    def told() -> tuple[int | None, list[str], Check | None]:
+        timers.run_due(bench.context)
         with bench.context.store.read() as session:
             mails = session.scalar(select(func.count()).select_from(OutboxMail))
-            lines = session.scalar(
-                select(func.count()).select_from(AuditEntry).where(AuditEntry.action == "gateway.fenced")
-            )
-            return mails, lines
+            alarms = list(session.scalars(select(Alarm.kind).where(Alarm.closed_at.is_(None))))
+        lines = {each.name: each for each in checks(bench.context)}
+        return mails, alarms, lines.get("gateway-fenced:ferme")
 
     for run in (FIRST, SECOND):
         speaks(bench, run)
-    assert told() == (0, 0)
+    assert told() == (0, [], None)
     for _ in range(5):
         assert speaks(bench, FIRST) == 409
-    mails, lines = told()
-    assert (mails, lines) == (1, 1)
-    bench.clock.advance(seconds=(TELL_AGAIN + timedelta(minutes=1)).total_seconds())
-    speaks(bench, FIRST)
-    assert told() == (2, 2)
+        bench.clock.advance(minutes=5)
+        mails, alarms, line = told()
+        assert (mails, alarms) == (1, ["twins"]), "one mail, however often it asks"
+        assert line is not None
+        assert (line.state, FIRST[:8] in line.said_in("en")) == (BAD, True)
+        assert "Switch off" in line.advice_in("en")
+    bench.clock.advance(seconds=SETTLED.total_seconds())
+    assert told() == (1, [], None)
+    bench.clock.advance(hours=1)
+    assert speaks(bench, FIRST) == 409
+    assert told()[:2] == (2, ["twins"]), "another time is another alarm"
 
 
 @pytest.mark.fault("F52")

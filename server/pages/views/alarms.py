@@ -3,16 +3,15 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from server.alarms import rules, texts
+from server.alarms import service as alarms
 from server.alarms.models import Alarm
 from server.alarms.service import LATE
 from server.locales import translate
 from server.locales.formats import degrees
 from server.lockers import blocks as lockers_blocks
-from server.lockers.models import Controller, Site, Zone
 from server.pages import words
 from server.pages.views.doors import BlockView, block_view
 from server.pages.words import Look
@@ -49,10 +48,7 @@ class AlarmCard:
 def card(session: Session, alarm: Alarm, language: str) -> AlarmCard:
     """One alarm."""
     rule = rules.RULES[alarm.kind]
-    controller = session.get_one(Controller, alarm.controller_id)
-    zone = session.scalars(
-        select(Zone).where(Zone.controller_id == controller.id, Zone.key == alarm.zone_key)
-    ).one_or_none()
+    where = alarms.where(session, alarm)
     closed = alarm.closed_at is not None
     acknowledged = alarm.acknowledged_at is not None
     look = words.URGENCY[rule.urgency]
@@ -62,14 +58,14 @@ def card(session: Session, alarm: Alarm, language: str) -> AlarmCard:
     elif acknowledged:
         look, word = Look(words.INFO, "clock", ""), translate(language, "acquittée, pas finie")
     block = None
-    if alarm.block_id and not closed:
+    if alarm.controller_id is not None and alarm.block_id and not closed:
         found = lockers_blocks.find(session, alarm.controller_id, alarm.block_id)
         if found is not None and found.released_at is None:
             block = block_view(session, found, language)
     return AlarmCard(
         id=alarm.id,
         kind=alarm.kind,
-        device=alarm.controller_id,
+        device=alarm.controller_id or "",
         zone_key=alarm.zone_key,
         door=alarm.door,
         urgency=rule.urgency,
@@ -77,12 +73,12 @@ def card(session: Session, alarm: Alarm, language: str) -> AlarmCard:
         closed=closed,
         look=Look(look.tone, look.icon, word),
         title=translate(language, rule.title),
-        place=texts.place(language, alarm, controller, zone),
-        site=session.get_one(Site, controller.site_id).name,
+        place=texts.place(language, alarm, where),
+        site=where.site.name,
         advice=translate(language, rule.advice),
         value=degrees(alarm.value, language)
         if alarm.value is not None and alarm.kind in texts.VALUED
-        else "",
+        else texts.until(language, alarm, where),
         opened_at=alarm.opened_at,
         noted_at=alarm.noted_at,
         late=alarm.noted_at - alarm.opened_at > LATE,

@@ -1,12 +1,15 @@
 """The list of what is well and what is not: each line turns when its subject does."""
 
+import json
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text, update
+from sqlalchemy import select, update
+from sqlalchemy import text as sql
 
-from server.foundation import outbox
+from server.alarms.models import Alarm
+from server.foundation import outbox, timers
 from server.foundation.audit import record
 from server.gateways.models import Gateway
 from server.healthcheck import BAD, OK, WARN, Check, charts, checks
@@ -62,6 +65,39 @@ def test_a_gateways_own_troubles_are_read_from_its_document_whatever_shape_that_
         assert listed(bench)["gateway:ferme"].state == state, document
 
 
+@pytest.mark.fault("F45")
+def test_f45_a_certificate_that_ends_soon_is_one_alarm_until_it_is_renewed(bench: Bench) -> None:
+    """Also where several sites see it; what a stray document says of it counts for nothing."""
+
+    timers.ensure_periodic(bench.context)
+
+    def seen(days: object) -> list[tuple[str, bool]]:
+        bench.clock.advance(minutes=1)
+        now = bench.clock.now()
+        said = int(now.timestamp()) + days * 86400 if isinstance(days, int) else days
+        with bench.context.store.write() as session:
+            session.execute(update(Gateway).values(health={"cert": said}, health_at=now))
+        timers.run_due(bench.context)
+        with bench.context.store.read() as session:
+            return [
+                (alarm.kind, alarm.closed_at is None)
+                for alarm in session.scalars(select(Alarm).order_by(Alarm.noted_at))
+            ]
+
+    assert seen(80) == []
+    assert seen(20) == [("certificate", True)]
+    assert seen(19) == seen("soon") == seen(1 << 60) == [("certificate", True)]
+    with bench.context.store.read() as session:
+        (mail,) = session.scalars(select(outbox.OutboxMail))
+    assert mail.sealed is not None
+    text = json.loads(bench.context.vault.open(mail.sealed, f"outbox:{mail.audit_id}"))["text"]
+    ends = bench.clock.now() + timedelta(days=20)
+    assert f"{ends:%d/%m/%Y}" in text
+    assert "Renouvelez-le" in text
+    assert seen(89) == [("certificate", False)]
+    assert seen(3) == [("certificate", False), ("certificate", True)]
+
+
 def test_a_mail_that_waits_turns_from_calm_to_bad(bench: Bench) -> None:
     relayed = bench.context.settings.model_copy(update={"smtp": "127.0.0.1:1"})
     object.__setattr__(bench.context, "settings", relayed)
@@ -109,7 +145,7 @@ def test_an_older_database_wants_another_advice_than_a_newer_one(
     bench: Bench, revision: str, says: str
 ) -> None:
     with bench.context.store.write() as session:
-        session.execute(text("UPDATE alembic_version SET version_num = :at"), {"at": revision})
+        session.execute(sql("UPDATE alembic_version SET version_num = :at"), {"at": revision})
     assert says in listed(bench)["database"].advice_in("en")
 
 
