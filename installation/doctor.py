@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from installation import box, places
+from installation.backup import scratch
 from installation.errors import InstallationError, Unwell
 from server.foundation.clock import SystemClock
 from server.foundation.context import Context
@@ -13,6 +14,7 @@ from server.foundation.ids import Ids
 from server.foundation.settings import Settings, load_settings
 from server.foundation.vault import Vault
 from server.healthcheck import BAD, OK, WARN, Check, checks, host
+from server.healthcheck.machine import folder_of_data
 
 LANGUAGE = "en"
 _WORDS = {OK: "ok", WARN: "look", BAD: "BAD"}
@@ -45,9 +47,31 @@ def _of_server(settings: Settings) -> list[Check]:
     # The checks open nothing that is sealed, so no data key is needed, and none is made.
     context = Context(settings, Store(settings.database_url), clock, Ids(clock), Vault(bytes(32)))
     try:
-        return checks(context, host.running_there(settings), thorough=True)
+        return [*checks(context, host.running_there(settings), thorough=True), *_left_behind(settings)]
     finally:
         context.store.close()
+
+
+def _left_behind(settings: Settings) -> list[Check]:
+    """What a backup or a restore left that was killed: whole databases, where nobody looks for them."""
+    places_of_ours = dict.fromkeys((folder_of_data(settings), Path(places.BACKUPS)))
+    try:
+        found = [str(path) for place in places_of_ours if place.is_dir() for path in scratch.left(place)]
+    except PermissionError:  # not its owner's doctor: it can't tell
+        return []
+    if not found:
+        return []
+    advice = "The next backup or restore there removes them; or rm -r each."
+    return [
+        Check(
+            "left-behind",
+            "Left by a killed backup or restore",
+            WARN,
+            "%(said)s",
+            advice,
+            {"said": ", ".join(found)},
+        )
+    ]
 
 
 def gateway(config: Path) -> Iterator[str]:

@@ -1,14 +1,13 @@
 """`./loquet backup DIR`: copy, pack, read back, restore into a scratch database, recompute; only then it
 counts, is noted in the audit, and old ones may go."""
 
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from installation.backup import archive, copying, facts
+from installation.backup import archive, copying, facts, scratch
 from installation.backup.archive import Manifest
 from installation.backup.facts import RehearsalError
 from installation.errors import InstallationError
@@ -41,18 +40,19 @@ def back_up(sources: Sources, folder: Path, keep: int, clock: Clock | None = Non
     """Makes a backup in `folder` and yields lines about it. Raises InstallationError; then there is none."""
     clock = clock or SystemClock()
     _refuse_closed(folder)
+    yield from scratch.sweep(folder)
     if not Path(sources.settings.data_key_file).is_file():
         raise InstallationError(f"there is no data key {sources.settings.data_key_file}: is this the server?")
     vault = Vault(read_or_make_key(Path(sources.settings.data_key_file)))
     store = Store(sources.settings.database_url)
     try:
         target = folder / f"{_PREFIX}{clock.now():%Y%m%dT%H%M%SZ}{archive.SUFFIX}"
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".scratch-") as scratch:
-            manifest = _gather(sources, store, vault, clock, Path(scratch) / "made")
-            packed = Path(scratch) / target.name
-            archive.write(packed, Path(scratch) / "made")
+        with scratch.made(folder, scratch.BACKUP) as room:
+            manifest = _gather(sources, store, vault, clock, room / "made")
+            packed = room / target.name
+            archive.write(packed, room / "made")
             try:
-                _verify(packed, manifest, Path(scratch) / "read")
+                _verify(packed, manifest, room / "read")
             except RehearsalError:
                 packed.replace(target)
                 yield f"{target} is a good backup of a database that this program can't use"
@@ -78,7 +78,7 @@ def _refuse_closed(folder: Path) -> None:
     try:
         if not folder.is_dir():
             raise InstallationError(f"there is no folder {folder}")
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".scratch-"):
+        with scratch.made(folder, scratch.BACKUP):
             return
     except OSError as error:
         raise InstallationError(

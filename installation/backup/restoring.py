@@ -4,7 +4,6 @@ the old database, none, or the new one with its new epoch: never one that contro
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from pathlib import Path
 from alembic import command
 from sqlalchemy import Connection, inspect
 
-from installation.backup import archive, copying, facts
+from installation.backup import archive, copying, facts, scratch
 from installation.backup.archive import Manifest
 from installation.backup.making import Sources, key_mark, note
 from installation.backup.pour import pour
@@ -53,24 +52,25 @@ def restore(file: Path, sources: Sources, *, force: bool) -> Iterator[str]:
     place = folder_of_data(settings)
     if not place.is_dir():
         raise InstallationError(f"there is no folder {place}: ./loquet server install makes it")
-    with tempfile.TemporaryDirectory(dir=place, prefix=".restore-") as folder:
-        scratch = _read(file, Path(folder))
-        made_at, revision = scratch.manifest.made_at, scratch.manifest.facts.revision
-        yield f"{file}: of {made_at}, from {scratch.manifest.kind}, revision {revision}; whole"
-        for name in _put_secrets_back(scratch, sources):
+    yield from scratch.sweep(place)
+    with scratch.made(place, scratch.RESTORE) as folder:
+        found = _read(file, folder)
+        made_at, revision = found.manifest.made_at, found.manifest.facts.revision
+        yield f"{file}: of {made_at}, from {found.manifest.kind}, revision {revision}; whole"
+        for name in _put_secrets_back(found, sources):
             yield f"{name} put back from the archive"
-        vault = _right_vault(settings, scratch.manifest)
-        count = _begin_again(scratch, settings, vault, file.name)
+        vault = _right_vault(settings, found.manifest)
+        count = _begin_again(found, settings, vault, file.name)
         store = Store(settings.database_url)
         try:
             if store.is_sqlite:
-                yield from _place_file(scratch.database, Path(str(store.reader.url.database)), force=force)
+                yield from _place_file(found.database, Path(str(store.reader.url.database)), force=force)
             else:
-                yield from _place_rows(scratch.database, store, force=force)
+                yield from _place_rows(found.database, store, force=force)
         finally:
             store.close()
     yield f"new epoch: the documents of {count} controllers begin anew"
-    yield from _what_comes_again(scratch.manifest)
+    yield from _what_comes_again(found.manifest)
 
 
 def _read(file: Path, folder: Path) -> _Scratch:
@@ -84,7 +84,7 @@ def _read(file: Path, folder: Path) -> _Scratch:
     return _Scratch(database, manifest, folder)
 
 
-def _put_secrets_back(scratch: _Scratch, sources: Sources) -> Iterator[str]:
+def _put_secrets_back(found: _Scratch, sources: Sources) -> Iterator[str]:
     """Of an archive that holds them: the data key and the secrets' file, where there are none. Settings stay
     this machine's own."""
     wanted = {
@@ -92,7 +92,7 @@ def _put_secrets_back(scratch: _Scratch, sources: Sources) -> Iterator[str]:
         "secrets.json": sources.secrets,
     }
     for name, path in wanted.items():
-        kept = scratch.folder / archive.SECRETS / name
+        kept = found.folder / archive.SECRETS / name
         if kept.is_file() and not path.exists():
             handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(handle, "wb") as made:
@@ -112,9 +112,9 @@ def _right_vault(settings: Settings, manifest: Manifest) -> Vault:
     return vault
 
 
-def _begin_again(scratch: _Scratch, settings: Settings, vault: Vault, name: str) -> int:
+def _begin_again(found: _Scratch, settings: Settings, vault: Vault, name: str) -> int:
     """The new epoch, while nobody can start a server on it yet; returns how many controllers it concerns."""
-    store = Store(f"sqlite:///{scratch.database}")
+    store = Store(f"sqlite:///{found.database}")
     try:
         clock = SystemClock()
         context = Context(settings, store, clock, Ids(clock), vault)
@@ -123,7 +123,7 @@ def _begin_again(scratch: _Scratch, settings: Settings, vault: Vault, name: str)
             note(session, context, name)
     finally:
         store.close()
-    with closing(copying.sqlite_connect(scratch.database)) as made:
+    with closing(copying.sqlite_connect(found.database)) as made:
         made.execute("PRAGMA journal_mode=DELETE")  # one file, not three
     return count
 
@@ -171,7 +171,7 @@ def _revision(made: Path) -> str:
 
 def _place_rows(made: Path, store: Store, *, force: bool) -> Iterator[str]:
     """One transaction: either all of it is there or what was."""
-    scratch = Store(f"sqlite:///{made}")
+    source_store = Store(f"sqlite:///{made}")
     try:
         with store.writer.begin() as target:
             schemas = set(inspect(target).get_schema_names())
@@ -185,10 +185,10 @@ def _place_rows(made: Path, store: Store, *, force: bool) -> Iterator[str]:
                 target.exec_driver_sql("CREATE SCHEMA public")
                 yield f"what was there is now the schema {aside}"
             _migrate(target)
-            with scratch.reader.connect() as source:
+            with source_store.reader.connect() as source:
                 counts = pour(source, target)
     finally:
-        scratch.close()
+        source_store.close()
     yield f"{sum(counts.values())} rows in {len(counts)} tables are in PostgreSQL, revision {_revision(made)}"
 
 

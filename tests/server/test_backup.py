@@ -3,8 +3,10 @@ bringing an old database up to date."""
 
 import io
 import shutil
+import subprocess
+import sys
 import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,8 @@ import pytest
 from sqlalchemy import inspect, select, text
 
 from firmware.contract import records
-from installation.backup import archive, facts
+from installation import doctor
+from installation.backup import archive, facts, scratch
 from installation.backup.making import Sources, back_up
 from installation.backup.pour import pour, tables
 from installation.backup.restoring import restore
@@ -141,6 +144,48 @@ def test_a_backup_has_its_name_only_when_it_was_read_back(
     with pytest.raises(KeyboardInterrupt):
         list(back_up(sources_of(alone), tmp_path, 0, alone.clock))
     assert list(tmp_path.glob("loquet-*")) == []
+
+
+HOLDS = """
+import sys
+from pathlib import Path
+from installation.backup import scratch
+with scratch.made(Path(sys.argv[1]), sys.argv[2]) as folder:
+    (folder / "part").write_text("half")
+    print(folder, flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_what_a_killed_run_left_goes_with_the_next_and_what_another_uses_stays(
+    alone: Bench, tmp_path: Path
+) -> None:
+    """The doctor names it until then."""
+
+    def holds(place: Path, prefix: str) -> tuple[subprocess.Popen[str], Path]:
+        words = [sys.executable, "-c", HOLDS, str(place), prefix]
+        run = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert run.stdout is not None
+        return run, Path(run.stdout.readline().strip())
+
+    file = made(alone, tmp_path)
+    alone.context.store.close()
+    runs: list[tuple[Path, str, Callable[[], Iterator[str]]]] = [
+        (file.parent, scratch.BACKUP, lambda: back_up(sources_of(alone), file.parent, 0)),
+        (alone.folder, scratch.RESTORE, lambda: restore(file, sources_of(alone), force=True)),
+    ]
+    for place, prefix, again in runs:
+        (killed, left), (living, used) = holds(place, prefix), holds(place, prefix)
+        killed.kill()
+        killed.communicate()
+        assert scratch.left(place) == [left]
+        told = {each.name: each.said_in("en") for each in doctor._left_behind(alone.context.settings)}
+        assert told == ({"left-behind": str(left)} if place == alone.folder else {})
+        assert any(str(left) in line for line in again())
+        assert (left.exists(), (used / "part").read_text()) == (False, "half")
+        living.communicate("")
+        assert living.returncode == 0
+        assert [*place.glob(".scratch-*"), *place.glob(".restore-*")] == []
 
 
 def test_secrets_are_named_and_come_along_only_when_asked(alone: Bench, tmp_path: Path) -> None:
