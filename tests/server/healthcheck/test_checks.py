@@ -170,5 +170,6 @@ def test_every_state_of_a_view_is_told_and_troubles_that_last_turn_bad(state: St
     else:
         assert (early.state, late.state) == (WARN, BAD)
         assert early.advice
+        assert ("restart InfluxDB" in early.advice_in("en")) == (state is State.FULL)
     for language in ("fr", "en"):
         assert "%(" not in early.said_in(language) + early.advice_in(language)
