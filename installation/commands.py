@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from installation import doctor, handover, identity, install, places, upgrade
+from installation.backup import passwords
 from installation.backup.making import Sources, back_up
 from installation.backup.restoring import restore
 from installation.errors import InstallationError
@@ -130,4 +131,9 @@ def _restore(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=absolute, metavar="FILE")
     _sources(parser)
     parser.add_argument("--force", action="store_true", help="move the database that is there aside")
-    parser.set_defaults(act=lambda a: restore(a.file, _sources_of(a), force=a.force))
+    parser.set_defaults(act=_restoring)
+
+
+def _restoring(arguments: argparse.Namespace) -> Iterable[str]:
+    yield from passwords.put_back(arguments.file, arguments.config)
+    yield from restore(arguments.file, _sources_of(arguments), force=arguments.force)

@@ -20,7 +20,7 @@ DATABASE = "database.sqlite3"
 SECRETS = "secrets/"
 SUFFIX = ".tar.gz"
 
-_DAMAGED = (
+DAMAGED = (
     gzip.BadGzipFile,
     zlib.error,
     EOFError,
@@ -31,6 +31,7 @@ _DAMAGED = (
     TypeError,
     AttributeError,
 )
+"""What reading an archive raises that is none, or a cut one."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def unpack(archive: Path, folder: Path) -> Manifest:
         if not (folder / MANIFEST).is_file():
             raise tarfile.TarError("it has no manifest")
         return read_manifest((folder / MANIFEST).read_text(encoding="utf-8"))
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise InstallationError(f"{archive} is no backup of Loquet, or a cut one: {error}") from error
     except OSError as error:
         raise InstallationError(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from installation.backup import archive, copying, facts, scratch
+from installation.backup import archive, copying, facts, passwords, scratch
 from installation.backup.archive import Manifest
 from installation.backup.facts import RehearsalError
 from installation.errors import InstallationError
@@ -125,8 +125,7 @@ def secret_files(sources: Sources) -> dict[str, Path]:
         "data.key": settings.data_key_file,
         "server.toml": str(sources.config),
         "secrets.json": str(sources.secrets),
-        "smtp.password": settings.smtp_password_file,
-        "database.password": settings.database_password_file,
+        **{name: str(getattr(settings, key)) for name, key in passwords.NAMED.items()},
     }
     beside = sources.config.parent
     return {name: beside / path for name, path in named.items() if path and (beside / path).is_file()}

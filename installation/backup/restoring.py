@@ -57,8 +57,7 @@ def restore(file: Path, sources: Sources, *, force: bool) -> Iterator[str]:
         found = _read(file, folder)
         made_at, revision = found.manifest.made_at, found.manifest.facts.revision
         yield f"{file}: of {made_at}, from {found.manifest.kind}, revision {revision}; whole"
-        for name in _put_secrets_back(found, sources):
-            yield f"{name} put back from the archive"
+        yield from _put_secrets_back(found, sources)
         vault = _right_vault(settings, found.manifest)
         count = _begin_again(found, settings, vault, file.name)
         store = Store(settings.database_url)
@@ -85,8 +84,8 @@ def _read(file: Path, folder: Path) -> _Scratch:
 
 
 def _put_secrets_back(found: _Scratch, sources: Sources) -> Iterator[str]:
-    """Of an archive that holds them: the data key and the secrets' file, where there are none. Settings stay
-    this machine's own."""
+    """Of an archive that holds them: the data key and the secrets' file, where there are none (files of
+    passwords: `passwords`). Settings stay this machine's own."""
     wanted = {
         "data.key": Path(sources.settings.data_key_file),
         "secrets.json": sources.secrets,
@@ -97,7 +96,13 @@ def _put_secrets_back(found: _Scratch, sources: Sources) -> Iterator[str]:
             handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(handle, "wb") as made:
                 made.write(kept.read_bytes())
-            yield str(path)
+            yield f"{path} put back from the archive"
+    if (found.folder / archive.SECRETS / "server.toml").is_file():
+        yield (
+            "settings stay this machine's own. Of the archive's server.toml carry over by hand what this one"
+            " lacks, such as webhook_secret, or a password within database_url: tar -xzOf ARCHIVE"
+            f" {archive.SECRETS}server.toml"
+        )
 
 
 def _right_vault(settings: Settings, manifest: Manifest) -> Vault:

@@ -20,6 +20,7 @@ from installation.backup import archive, facts, scratch
 from installation.backup.making import Sources, back_up
 from installation.backup.pour import pour, tables
 from installation.backup.restoring import restore
+from installation.commands import parser
 from installation.errors import InstallationError
 from installation.upgrade import upgrade
 from server.foundation import migrate
@@ -206,6 +207,46 @@ def test_secrets_are_named_and_come_along_only_when_asked(alone: Bench, tmp_path
     together = tmp_path / "together"
     archive.unpack(made(alone, tmp_path, with_secrets=True), together)
     assert (together / "secrets" / "data.key").read_text().strip() == key
+
+
+def test_an_archive_with_secrets_brings_the_files_of_passwords_to_another_machine(
+    alone: Bench, tmp_path: Path
+) -> None:
+    """Where its settings name them and they are not there; the settings themselves stay its own."""
+
+    def machine(folder: Path) -> list[str]:
+        (folder / "server.toml").touch(0o600)
+        (folder / "server.toml").write_text(
+            'listen = "127.0.0.1:1"\nsmtp = "127.0.0.1:25"\nsmtp_user = "u"\nsmtp_password_file = "smtp.pw"\n'
+            'telemetry_store = "influx"\ninflux_url = "http://127.0.0.1:1"\ninflux_org = "o"\n'
+            'influx_bucket = "b"\ninflux_token_file = "influx.tk"\n'
+        )
+        places = ("--site", str(folder / "site.toml"), "--secrets", str(folder / "secrets.json"))
+        return ["--config", str(folder / "server.toml"), *places]
+
+    def run(*words: str) -> str:
+        arguments = parser().parse_args(words)
+        return "\n".join(arguments.act(arguments))
+
+    for name in ("smtp.pw", "influx.tk"):
+        (alone.folder / name).touch(0o600)
+        (alone.folder / name).write_text(f"secret of {name}")
+    there, backups = tmp_path / "there", tmp_path / "backups"
+    there.mkdir()
+    backups.mkdir()
+    run("backup", str(backups), *machine(alone.folder), "--with-secrets")
+    (file,) = backups.glob("loquet-*")
+    words = machine(there)
+    (there / "influx.tk").touch(0o600)
+    (there / "influx.tk").write_text("its own")
+    said = run("restore", str(file), *words)
+    for name in ("smtp.pw", "data.key", "secrets.json"):
+        assert f"{there / name} put back from the archive" in said
+        assert (there / name).stat().st_mode & 0o777 == 0o600
+    assert (there / "smtp.pw").read_text() == "secret of smtp.pw"
+    assert (there / "influx.tk").read_text() == "its own"
+    assert "carry over by hand" in said
+    assert "secret of" not in said
 
 
 def test_another_key_a_full_place_a_running_server_are_refused_and_nothing_changes(
