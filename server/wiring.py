@@ -10,6 +10,7 @@ from server.gateways.dispatch import register
 from server.lockers import blocks, commands
 from server.orders import ending, evidence, holding, paying
 from server.people import logins
+from server.telemetry import pruning
 
 
 def wire() -> None:
@@ -30,4 +31,5 @@ def wire() -> None:
     timers.every(retention.TIMER, 3600, retention.forget_old)
     timers.every("logins.forget", 3600, logins.forget_old)
     timers.every(gateway_alarms.TIMER, gateway_alarms.EVERY_S, gateway_alarms.look)
+    timers.every(pruning.TIMER, pruning.EVERY_S, pruning.prune)
     cold_chain.wire()  # last: it reads the blocks and doors that the others write

@@ -65,6 +65,12 @@ class Settings(BaseModel):
         description="a paid order's compartments are chosen this long before its window",
     )
     command_ttl_s: int = Field(default=60, ge=5, le=120, description="life of a remote command, at most 120")
+    minutes_kept_days: int = Field(
+        default=1096,
+        ge=400,
+        description="charts show single minutes of so many days, at least 400, then hours; the ledger keeps"
+        " all",
+    )
     telemetry_store: Literal["sql", "influx"] = Field(
         default="sql",
         description="what charts are drawn from: sql (this database), or influx (InfluxDB 2, which follows)",

@@ -7,7 +7,8 @@ from sqlalchemy.orm import Session
 
 from server.lockers.models import Zone
 from server.telemetry import chain
-from server.telemetry.models import LedgerHead, LedgerRow, TelemetryGap
+from server.telemetry.models import LedgerHead, LedgerRow, Reading, ReadingHour, TelemetryGap
+from server.telemetry.rollups import HOUR
 from server.telemetry.series import Gap, Span, gaps, spans
 from server.telemetry.store import Step, TelemetryView
 
@@ -25,8 +26,12 @@ def step_for(length_s: int) -> Step:
 def window(
     session: Session, view: TelemetryView, zone: Zone, since: int, until: int
 ) -> tuple[list[Span], list[Gap]]:
-    """Spans and gaps of a zone between two Unix times; hours beyond three days, days beyond six weeks."""
-    points = view.points(session, zone, step_for(until - since), since, until)
+    """Spans and gaps of a zone between two Unix times; hours beyond three days, or where the
+    minutes have gone; days beyond six weeks."""
+    step = step_for(until - since)
+    if step is Step.MINUTE and _minutes_went(session, zone, since, until):
+        step = Step.HOUR
+    points = view.points(session, zone, step, since, until)
     rows = spans(points)
     known = [
         Gap(gap.start, gap.end, gap.cause)
@@ -40,6 +45,22 @@ def window(
     ]
     known += [Gap(point.at, point.at + point.length, "probes") for point in points if point.samples == 0]
     return rows, gaps(rows, since, until, known)
+
+
+def _minutes_went(session: Session, zone: Zone, since: int, until: int) -> bool:
+    """Whether a window begins before the oldest minute that is kept (`pruning`), where hours still tell."""
+    oldest = session.scalar(
+        select(Reading.at).where(Reading.zone_id == zone.id).order_by(Reading.at).limit(1)
+    )
+    if oldest is not None and oldest <= since:
+        return False
+    before = until if oldest is None else min(until, oldest - HOUR + 1)
+    found = session.scalar(
+        select(ReadingHour.hour)
+        .where(ReadingHour.zone_id == zone.id, ReadingHour.hour >= since, ReadingHour.hour < before)
+        .limit(1)
+    )
+    return found is not None
 
 
 def verify(session: Session, controller_id: str) -> str:
