@@ -49,7 +49,11 @@ class Narrow:
             except OSError:
                 near.close()
                 continue
-            self._pairs.append(_Pair(self, near, far))
+            pair = _Pair(self, near, far)
+            self._pairs.append(
+                pair
+            )  # before a byte passes: whoever saw one come through may have it forgotten
+            pair.start()
 
 
 class _Pair:
@@ -61,6 +65,9 @@ class _Pair:
             threading.Thread(target=self._pump, args=(near, far, link.budget), daemon=True),
             threading.Thread(target=self._pump, args=(far, near, 0), daemon=True),
         ]
+
+    def start(self) -> None:
+        """Lets bytes pass."""
         for thread in self._threads:
             thread.start()
 
