@@ -6,8 +6,10 @@ import pytest
 from sqlalchemy import select
 
 from firmware.contract import records
-from server.alarms import rules
+from server.alarms import rules, service
 from server.alarms.models import Alarm
+from server.alarms.rules import Change, Subject
+from server.foundation import migrate
 from server.foundation.outbox import OutboxMail
 from tests.server.pages.stage import Stage
 
@@ -145,3 +147,20 @@ def test_every_rule_is_whole() -> None:
     assert not rules.closes_now(rules.FORCED, over=False, acknowledged=True)
     assert not rules.closes_now(rules.WRONG_CODES, over=True, acknowledged=False)
     assert not rules.closes_now(rules.JAM, over=False, acknowledged=True)
+
+
+def test_alarms_outlive_the_migration_that_lets_sites_have_some(stage: Stage) -> None:
+    """Back to before it and on again, one of a site among them: that one the older tables can't hold."""
+    stage.jam(18)
+    stage.force(21)
+    before = [(one.id, one.controller_id, one.kind, one.door, one.opened_at) for one in alarms(stage)]
+    with stage.context.store.write() as session:
+        site = Subject("", site="ferme")
+        service.apply(session, stage.context, Change(rules.TWO_GATEWAYS, True, site), stage.clock.now())
+    assert open_kinds(stage) == ["forced", "jam", "twins"]
+    migrate.downgrade(stage.context.store, "0008")
+    migrate.upgrade(stage.context.store)
+    assert before == [(one.id, one.controller_id, one.kind, one.door, one.opened_at) for one in alarms(stage)]
+    stage.jam(18)
+    assert open_kinds(stage) == ["forced", "jam"]
+    assert "Serrure coincée" in stage.page("/manager/alarms").text
