@@ -158,6 +158,10 @@ def test_alarms_outlive_the_migration_that_lets_sites_have_some(stage: Stage) ->
         site = Subject("", site="ferme")
         service.apply(session, stage.context, Change(rules.TWO_GATEWAYS, True, site), stage.clock.now())
     assert open_kinds(stage) == ["forced", "jam", "twins"]
+    for page in ("/manager", "/manager/alarms"):
+        assert "Passerelle ferme" in stage.page(page).text
+    acknowledge(stage, "twins")
+    assert open_kinds(stage) == ["forced", "jam", "twins"], "only the refused one's silence ends it"
     migrate.downgrade(stage.context.store, "0008")
     migrate.upgrade(stage.context.store)
     assert before == [(one.id, one.controller_id, one.kind, one.door, one.opened_at) for one in alarms(stage)]
