@@ -32,9 +32,10 @@ def _arguments() -> argparse.Namespace:
 
 def main() -> int:
     """Runs a verb; returns the exit status. A fault in settings or files is one line on stderr, status 2."""
+    arguments = _arguments()
+    # It takes two seconds to import: whoever only asks for help does not wait for it.
     from server import commands
 
-    arguments = _arguments()
     try:
         if arguments.verb == "run":
             commands.run(arguments.config)

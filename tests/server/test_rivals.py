@@ -5,6 +5,7 @@ import multiprocessing
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from datetime import timedelta
 
 import pytest
@@ -29,6 +30,9 @@ class Pool:
     """Processes that live through the tests of this file, and the gate at which they meet."""
 
     def __init__(self) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
         spawning = multiprocessing.get_context("spawn")
         self._gate = spawning.Barrier(PROCESSES)
         self._pool = ProcessPoolExecutor(
@@ -38,7 +42,12 @@ class Pool:
     def run(self, act: Callable[..., object], *each: tuple[object, ...]) -> list[object]:
         """`act` in as many processes as there are tuples of arguments, at once."""
         self._gate.reset()
-        return [future.result(120) for future in [self._pool.submit(act, *words) for words in each]]
+        try:
+            return [future.result(120) for future in [self._pool.submit(act, *words) for words in each]]
+        except BrokenProcessPool:
+            # Whoever died at the gate holds it for ever: the next test would wait there.
+            self._begin()
+            raise
 
     def close(self) -> None:
         """Ends them."""
