@@ -33,10 +33,12 @@ class Pool:
         self._begin()
 
     def _begin(self) -> None:
-        spawning = multiprocessing.get_context("spawn")
-        self._gate = spawning.Barrier(PROCESSES)
+        # From a process that has imported the server and nothing else has happened in.
+        forking = multiprocessing.get_context("forkserver")
+        forking.set_forkserver_preload(["tests.server.rivals"])
+        self._gate = forking.Barrier(PROCESSES)
         self._pool = ProcessPoolExecutor(
-            PROCESSES, mp_context=spawning, initializer=rivals.join, initargs=(self._gate,)
+            PROCESSES, mp_context=forking, initializer=rivals.join, initargs=(self._gate,)
         )
 
     def run(self, act: Callable[..., object], *each: tuple[object, ...]) -> list[object]:

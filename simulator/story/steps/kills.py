@@ -1,4 +1,4 @@
-"""Step 9: the gateway dies twenty times at 200 records a second, a controller in a flash write."""
+"""Step 9: a controller's power fails in a flash write, the gateway dies twenty times at 200 records a second."""
 
 import asyncio
 import random
@@ -22,8 +22,8 @@ MADE = re.compile(r"^made (\d+) (\d+) (\d+)$", re.MULTILINE)
 
 async def play(story: Story) -> None:
     """The whole step."""
-    await _gateway(story)
     await _controller(story)
+    await _gateway(story)
 
 
 async def _gateway(story: Story) -> None:
