@@ -1,4 +1,4 @@
-"""Step 9: a controller's power fails in a flash write, the gateway dies twenty times at 200 records a second."""
+"""Step 9: power cut in a flash write; the gateway killed twenty times at 200 records a second."""
 
 import asyncio
 import random
