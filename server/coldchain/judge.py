@@ -52,6 +52,8 @@ class Watch:
 
     seen: int = 0
     """End of the last minute with a temperature; 0: none yet."""
+    expected: int = 0
+    """Since when a first temperature is waited for; 0 once there was one."""
     latest: int = 0
     """Mean of the worst probe in that minute."""
     warm_since: int = 0
@@ -96,6 +98,7 @@ def set_back(watch: Watch, now: int) -> Watch:
     return replace(
         watch,
         seen=min(watch.seen, now),
+        expected=min(watch.expected, now),
         warm_since=min(watch.warm_since, now),
         over_since=min(watch.over_since, now),
         breach_since=min(watch.breach_since, now),
@@ -117,26 +120,32 @@ def judge(watch: Watch, points: Sequence[Point], limits: Limits) -> tuple[Watch,
     watch = _probes(watch, points, end, found)
     good = [point for point in points if point.samples > 0]
     if not good:
+        if not watch.seen and not watch.expected:
+            watch = replace(watch, expected=start)  # blind from its first minute on
         return silence(watch, end, limits, found)
-    hole = bool(watch.seen) and start - watch.seen > limits.silence_s
+    known = watch.seen or watch.expected
+    hole = bool(known) and start - known > limits.silence_s
     if hole and not watch.silent:
-        found.append(Finding("nodata", True, watch.seen))
+        found.append(Finding("nodata", True, known))
     if hole or watch.silent:
         found.append(Finding("nodata", False, start))
     if hole:
         watch = replace(watch, over_since=0, peak=0, degree_seconds=0)
     worst = max(good, key=lambda point: max(point.mean - limits.high, limits.low - point.mean))
-    watch = replace(watch, seen=end, latest=worst.mean, silent=False)
+    watch = replace(watch, seen=end, expected=0, latest=worst.mean, silent=False)
     return _temperature(watch, worst.mean, start, end, limits, found)
 
 
 def silence(
     watch: Watch, now: int, limits: Limits, found: list[Finding] | None = None
 ) -> tuple[Watch, tuple[Finding, ...]]:
-    """The watch at `now` without a temperature since `watch.seen`: after the zone's silence it is no data."""
+    """The watch at `now` without a temperature since `watch.seen`, or since one is expected: after the zone's
+    silence it is no data.
+    """
     found = [] if found is None else found
-    if not watch.silent and watch.seen and now - watch.seen >= limits.silence_s:
-        found.append(Finding("nodata", True, watch.seen))
+    known = watch.seen or watch.expected
+    if not watch.silent and known and now - known >= limits.silence_s:
+        found.append(Finding("nodata", True, known))
         watch = replace(watch, silent=True)
     return watch, tuple(found)
 

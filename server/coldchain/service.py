@@ -25,7 +25,7 @@ from server.foundation.audit import record as audit
 from server.foundation.clock import from_unix
 from server.foundation.context import Context
 from server.gateways.dispatch import Item, Taken
-from server.lockers.models import Controller, Zone
+from server.lockers.models import REVOKED, Controller, Zone
 from server.telemetry.series import points_of
 
 _REMEMBERED = tuple(each.name for each in fields(Watch))
@@ -104,7 +104,7 @@ def _judge_live(
         if found:
             row.watch = stored(watch)  # what acts on a finding reads it there
             for finding in _without_passed_holes(found):
-                _act(session, context, zone, finding, watch)
+                _act(session, context, zone, finding, watch, before)
     if row is not None:
         row.watch = stored(watch)
 
@@ -165,7 +165,9 @@ def _judge_history(
         cursor.epoch, cursor.upto, cursor.watch = epoch, upto, stored(watch)
 
 
-def _act(session: Session, context: Context, zone: Zone, finding: Finding, watch: Watch) -> None:
+def _act(
+    session: Session, context: Context, zone: Zone, finding: Finding, watch: Watch, before: Watch
+) -> None:
     at = from_unix(finding.at)
     if finding.begins and finding.what == "breach":
         at = from_unix(
@@ -192,7 +194,7 @@ def _act(session: Session, context: Context, zone: Zone, finding: Finding, watch
             session, context, Change(rules.WARM, finding.begins, subject, finding.value), at, derived=True
         )
     elif finding.what == "breach":
-        _write_excursion(session, context, zone, finding, watch, watch, LIVE)
+        _write_excursion(session, context, zone, finding, watch, before, LIVE)
         if finding.begins:
             alarms.apply(
                 session, context, Change(rules.BREACH, True, subject, finding.value), at, derived=True
@@ -271,26 +273,56 @@ def _latest(at: datetime, zone: Zone, finding: Finding) -> datetime:
 
 
 def check_silence(session: Session, context: Context, _subject: str = "") -> None:
-    """Timer: zones whose controller has said nothing for longer than the zone's silence have no data."""
+    """Timer: zones whose controller has said nothing for longer than the zone's silence have no data. A zone
+    that never had a temperature is watched from the first look at which its controller has been there.
+    """
     now = int(context.clock.now().timestamp())
     for zone in session.scalars(select(Zone)).all():
-        row = session.get(ZoneWatch, (zone.id, LIVE))
-        if row is None or not zone.probes:
+        if not zone.probes:
             continue
-        period = int(session.get_one(Controller, zone.controller_id).setup.get("period_s", 60))
+        controller = session.get_one(Controller, zone.controller_id)
+        row = session.get(ZoneWatch, (zone.id, LIVE))
+        if not watch_of(row).seen and controller.presence not in ("unknown", REVOKED):
+            row = expect(session, zone, now)
+        if row is None:
+            continue
+        period = int(controller.setup.get("period_s", 60))
         before = watch_of(row)
-        ahead = before.seen > now + period
+        ahead = max(before.seen, before.expected) > now + period
         if ahead:
             before = set_back(before, now)
         watch, found = silence(before, now - period - TRANSPORT_S, limits_of(zone))
-        if found and (spoken := _spoken_again(session, zone)) > before.seen:
+        if found and (spoken := _spoken_again(session, zone)) > max(before.seen, before.expected):
             # A clock was set back in between: silent since then, not since the time it was set to.
-            watch, found = silence(replace(before, seen=spoken), now - period - TRANSPORT_S, limits_of(zone))
+            watch, found = silence(
+                replace(before, seen=spoken, expected=0), now - period - TRANSPORT_S, limits_of(zone)
+            )
             ahead = True
         if found or ahead:
             row.watch = stored(watch)
             for finding in found:
-                _act(session, context, zone, finding, watch)
+                _act(session, context, zone, finding, watch, before)
+
+
+def expect(session: Session, zone: Zone, now: int) -> ZoneWatch:
+    """The live watch of a zone, which waits for a temperature since `now` (Unix s) if it knows of none."""
+    row = session.get(ZoneWatch, (zone.id, LIVE))
+    if row is None:
+        row = ZoneWatch(zone_id=zone.id, run=LIVE, watch={}, epoch="", upto=0)
+        session.add(row)
+    watch = watch_of(row)
+    if not watch.seen and not watch.expected:
+        row.watch = stored(replace(watch, expected=now))
+    return row
+
+
+def expect_all(session: Session, controller_id: str, now: int) -> None:
+    """After a restore nobody knows what came into service in the lost days: each zone with probes has to be
+    heard, from `now` (Unix s) on.
+    """
+    for zone in session.scalars(select(Zone).where(Zone.controller_id == controller_id).order_by(Zone.id)):
+        if zone.probes:
+            expect(session, zone, now)
 
 
 def _spoken_again(session: Session, zone: Zone) -> int:

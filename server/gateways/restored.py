@@ -8,6 +8,7 @@ load's number twice (R-31, R-35); a gateway trusts a cursor only within an epoch
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from server.coldchain import service as coldchain
 from server.foundation.audit import record
 from server.foundation.context import Context
 from server.gateways.models import Gateway
@@ -35,6 +36,7 @@ def begin_again(session: Session, context: Context) -> int:
         controller.last_load += LEAP
         if controller.presence == REVOKED:
             continue
+        coldchain.expect_all(session, controller.id, int(context.clock.now().timestamp()))
         controller.config_body = None  # so that it counts as changed
         configuration.publish(session, context, controller, "system")
         if is_bank:  # also without grants of its own: it may hold some of the lost days

@@ -171,7 +171,9 @@ def zone_page(
             sentence=sentence,
             table=table,
             tabs=[Place(f"?period={name}", labels[name], name == period) for name, _ in zone_views.TABS],
-            excursions=zone_views.excursion_rows(coldchain.excursions(session, zone), language),
+            excursions=zone_views.excursion_rows(
+                coldchain.excursions(session, zone), coldchain.live_watch(session, zone), language
+            ),
         )
 
 

@@ -109,7 +109,9 @@ class Site:
         """All is over, whatever trouble lasts: what is still to arrive has power and whole lines."""
         for board in self.boards.values():
             board.keep.supply.cut_in = None
-            board.keep.files.refuses = False
+            if board.keep.files.refuses:
+                board.keep.files.refuses = False
+                self.judge.flash_mended(board.id)
             board.power(True)
             if not board.wire_is_whole:
                 board.wire(True)

@@ -7,7 +7,9 @@ import pytest
 from firmware.contract import records
 from gateway import lanes
 from gateway.lanes import Lane
-from tests.gateway.site_bench import Bench, door, reading
+from gateway.site import Site
+from gateway.tally import Tally
+from tests.gateway.site_bench import SITE, Bench, door, reading
 
 
 def test_old_readings_are_backfill_whatever_the_clocks_say(bench: Bench) -> None:
@@ -50,6 +52,18 @@ def test_what_the_server_has_is_kept_seven_days(bench: Bench) -> None:
     bench.wait(600_000)
     bench.tick()
     assert [row["n"] for row in bench.rows() if row["k"] == "door"] == [3]
+
+
+@pytest.mark.fault("S11")
+def test_a_gateway_that_restarts_more_often_than_it_prunes_keeps_no_more(bench: Bench) -> None:
+    bench.hear("up", door(1))
+    bench.site.batch(Lane.EVENTS, 1, bench.now)
+    bench.site.acknowledged(Lane.EVENTS, 1, bench.now)
+    bench.site.settle(bench.now)
+    bench.wait(lanes.KEEP_MS + 1)
+    bench.site = Site(SITE, bench.database, Tally(), "machine", lambda digits: "0" * digits)
+    bench.tick()
+    assert bench.rows() == []
 
 
 def test_a_server_that_claims_more_than_it_was_sent_is_met_with_a_new_stream(bench: Bench) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from server.coldchain import service as coldchain
-from server.coldchain.judge import state_of
+from server.coldchain.judge import Watch, state_of
 from server.coldchain.models import Excursion
 from server.locales import translate
 from server.locales.formats import NO_LOWER_LIMIT, age, degrees, duration, limits
@@ -266,19 +266,23 @@ def _clock(at: int, timezone: ZoneInfo) -> str:
     return f"{datetime.fromtimestamp(at, timezone):%d/%m %H:%M:%S}"
 
 
-def excursion_rows(found: list[Excursion], language: str) -> list[ExcursionRow]:
-    """Excursions in words."""
+def excursion_rows(found: list[Excursion], watch: Watch, language: str) -> list[ExcursionRow]:
+    """Excursions in words. An open one is still growing: its extreme is that of the live watch, not the one
+    it was found by.
+    """
     rows = []
     for one in found:
         kept = one.limits
         nodata = one.kind == "nodata"
+        is_growing = one.ended_at is None and watch.breach_since
+        peak = watch.peak if is_growing else one.peak
         rows.append(
             ExcursionRow(
                 kind=one.kind,
                 word=translate(language, "pas de données") if nodata else translate(language, "température"),
                 began_at=one.began_at,
                 ended_at=one.ended_at,
-                peak="–" if nodata else degrees(one.peak, language),
+                peak="–" if nodata else degrees(peak, language),
                 limits=limits(kept["low"], kept["high"], language)
                 + ", "
                 + duration(kept["silence_s"] if nodata else kept["delay_s"], language),

@@ -14,7 +14,8 @@ from server.coldchain import service as coldchain
 from server.coldchain.models import HISTORY, LIVE, Excursion, ZoneWatch
 from server.foundation.errors import Conflict, Problem
 from server.foundation.outbox import OutboxMail
-from server.lockers.models import Zone
+from server.gateways.restored import begin_again
+from server.lockers.models import Controller, Zone
 from server.people import logins
 from server.people.models import Person
 from server.telemetry.models import TelemetryGap
@@ -54,6 +55,9 @@ def test_an_excursion_keeps_the_limits_then_in_force_and_its_true_start(stage: S
     warm(stage, 1, 200)
     start = stage.clock.now()
     warm(stage, 6)
+    warm(stage, 1, 760)
+    page = stage.page("/manager/zones/wall-1/chilled").text
+    assert 'class="number">7,6' in page.partition("excursions-title")[2], "the extreme so far"
     (found,) = excursions(stage)
     assert (found.kind, found.found, found.began_at, found.ended_at) == ("temperature", "live", start, None)
     assert found.limits["high"] == 400
@@ -62,9 +66,9 @@ def test_an_excursion_keeps_the_limits_then_in_force_and_its_true_start(stage: S
     assert excursions(stage)[0].limits["high"] == 400
     warm(stage, 1, 300)
     (over,) = excursions(stage)
-    assert over.ended_at == start + timedelta(seconds=6 * PERIOD)
-    assert over.peak == 700
-    assert over.degree_seconds == 300 * 6 * PERIOD
+    assert over.ended_at == start + timedelta(seconds=7 * PERIOD)
+    assert over.peak == 760
+    assert over.degree_seconds == (300 * 6 + 360) * PERIOD
 
 
 def test_what_an_outage_hid_is_written_where_it_happened_and_marked(stage: Stage) -> None:
@@ -102,10 +106,11 @@ def test_the_server_itself_says_no_data_when_a_controller_is_silent_and_takes_it
     stage.clock.advance(seconds=600 + 60 + coldchain.TRANSPORT_S + 1)
     tick(stage.context)
     assert ("nodata", "chilled") in open_kinds(stage)
-    assert mails(stage).count("manager@example.org") == 2  # both zones of the wall
+    assert ("nodata", "room-1") in open_kinds(stage), "its controller is there, and it was never heard"
+    assert mails(stage).count("manager@example.org") == 4  # both zones of the wall, both rooms of the hangar
     stage.clock.advance(seconds=30)
     tick(stage.context)
-    assert mails(stage).count("manager@example.org") == 2
+    assert mails(stage).count("manager@example.org") == 4
     warm(stage, 1, 200)
     assert ("nodata", "chilled") not in open_kinds(stage)
 
@@ -205,7 +210,29 @@ def test_the_history_alone_finds_a_breach_after_a_clock_was_set_back(stage: Stag
     assert history.breach_since
 
 
+def test_a_controller_that_never_came_is_expected_only_after_a_restore(stage: Stage) -> None:
+    with stage.context.store.write() as session:
+        session.get_one(Controller, "hangar-1").presence = "unknown"
+    warm(stage, 1, 200)
+    tick(stage.context)
+    stage.clock.advance(days=2)
+    tick(stage.context)
+    assert ("nodata", "room-1") not in open_kinds(stage), "it is still to be installed"
+    with stage.context.store.write() as session:
+        begin_again(session, stage.context)
+    tick(stage.context)
+    assert ("nodata", "room-1") not in open_kinds(stage)
+    stage.clock.advance(seconds=600 + 60 + coldchain.TRANSPORT_S)
+    tick(stage.context)
+    assert ("nodata", "room-1") in open_kinds(stage), "it may have come in the lost days"
+    assert 'big-reading old">–<' in stage.page("/manager/zones/hangar-1/room-1").text
+    stage.minute(stage.hangar, {"room-1": [200], "room-2": [200]})
+    assert ("nodata", "room-1") not in open_kinds(stage)
+
+
 def test_silence_of_a_lost_controller_mails_once_that_it_is_lost(stage: Stage) -> None:
+    with stage.context.store.write() as session:
+        session.get_one(Controller, "hangar-1").presence = "unknown"  # of no concern here
     warm(stage, 1, 200)
     stage.online("wall-1", "lost")
     stage.clock.advance(seconds=59)

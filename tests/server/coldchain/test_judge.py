@@ -108,6 +108,15 @@ def test_both_silent_is_no_data_after_the_silence_and_not_before() -> None:
     assert ("nodata", False) in words(list(more))
 
 
+def test_blind_from_the_first_minute_is_no_data_too() -> None:
+    watch, found = run([minute(at * 60, None, None) for at in range(10)])
+    assert words(found) == [("probe", True), ("probe", True), ("nodata", True)]
+    assert found[-1].at == START
+    watch, found = run([minute(600, 200, 200)], watch)
+    assert ("nodata", False) in words(found)
+    assert (watch.seen, watch.expected) == (START + 660, 0)
+
+
 def test_silence_alone_is_no_data_once() -> None:
     watch, _ = run([minute(0, 200)])
     watch, found = silence(watch, START + 60 + 599, LIMITS)
