@@ -4,7 +4,15 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
-Verdict = Literal["met", "falls short", "not measured", ""]
+Verdict = Literal[
+    "met",
+    "falls short",
+    "not measured",
+    "quick: not judged",
+    "too short: not judged",
+    "a run failed: not judged",
+    "",
+]
 """Empty: there is no bar."""
 
 

@@ -25,6 +25,8 @@ class Round:
     notes: list[str] = field(default_factory=list)
     absent: dict[str, str] = field(default_factory=dict)
     """Peer or part that could not be measured → why."""
+    unjudged: dict[str, str] = field(default_factory=dict)
+    """Figure that was measured under less than its bar asks for → why: it gets no verdict."""
     say: Callable[[str], None] = print
 
     def put(self, name: str, value: float) -> None:
@@ -37,6 +39,10 @@ class Round:
         """A sentence under the line's table: under what load, what was left out."""
         if text not in self.notes:
             self.notes.append(text)
+
+    def leave_unjudged(self, name: str, why: str) -> None:
+        """A figure whose load was smaller or shorter than its bar asks for: it is shown, and not judged."""
+        self.unjudged[name] = why
 
     def lacks(self, what: str, why: str) -> None:
         """A part of the line that can't be measured here."""

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from simulator.bench.figure import Bar, Figure, Measured
+from simulator.bench.figure import Bar, Figure, Measured, Verdict
 
 FORMAT = 1
 
@@ -30,6 +30,25 @@ class Outcome:
     notes: list[str] = field(default_factory=list)
     absent: dict[str, str] = field(default_factory=dict)
     failure: str = ""
+    unjudged: dict[str, str] = field(default_factory=dict)
+    """Figure → why its load was less than its bar asks for."""
+    versions: dict[str, str] = field(default_factory=dict)
+    """On which it was measured: a report may hold lines of several days."""
+
+    def verdict(self, figure: Figure) -> Verdict:
+        """Whether a figure's bar is met. What was measured under less than the bar asks for is not judged; a
+        line of which a run failed meets nothing, and may well fall short by what it had measured before.
+        """
+        verdict = figure.verdict(self.measured)
+        if verdict not in ("met", "falls short"):
+            return verdict
+        if self.quick:
+            return "quick: not judged"
+        if figure.name in self.unjudged:
+            return "too short: not judged"
+        if self.failure and verdict == "met":
+            return "a run failed: not judged"
+        return verdict
 
 
 @dataclass
@@ -38,6 +57,7 @@ class Report:
 
     machine: dict[str, str]
     versions: dict[str, str]
+    """Of the newest run; each outcome has its own."""
     outcomes: list[Outcome]
 
     def merged_into(self, before: "Report | None", order: list[str]) -> "Report":
@@ -65,7 +85,8 @@ def load(path: Path) -> Report:
         raw = json.loads(path.read_text(encoding="utf-8"))
         if raw["format"] != FORMAT:
             raise OutcomeError(f"{path} has format {raw['format']}, this bench reads {FORMAT}")
-        return Report(raw["machine"], raw["versions"], [_outcome(each) for each in raw["outcomes"]])
+        outcomes = [_outcome({"versions": raw["versions"], **each}) for each in raw["outcomes"]]
+        return Report(raw["machine"], raw["versions"], outcomes)
     except OSError as error:
         raise OutcomeError(f"{path} can't be read: {error.strerror}") from error
     except (ValueError, KeyError, TypeError) as error:

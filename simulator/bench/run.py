@@ -20,23 +20,32 @@ async def play(
     quick: bool,
     runs: int | None,
     say: Callable[[str], None],
+    versions: dict[str, str] | None = None,
 ) -> list[Outcome]:
-    """Plays each line; never raises for a line's sake, only when the person ends it."""
+    """Plays each line on these versions; never raises for a line's sake, only when the person ends it."""
     outcomes = []
     for line in lines:
         say(f"{line.name}: {line.title} …")
-        outcomes.append(await _line(line, folder, options, quick, runs, say))
+        outcomes.append(await _line(line, folder, options, quick, runs, say, versions))
         say(table.terminal(outcomes[-1]))
         say("")
     return outcomes
 
 
 async def _line(
-    line: Line, folder: Path, options: Options, quick: bool, runs: int | None, say: Callable[[str], None]
+    line: Line,
+    folder: Path,
+    options: Options,
+    quick: bool,
+    runs: int | None,
+    say: Callable[[str], None],
+    versions: dict[str, str] | None,
 ) -> Outcome:
     started, at = time.monotonic(), datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     found: dict[str, list[float]] = {}
-    outcome = Outcome(line.name, line.title, line.command, list(line.figures), {}, at, 0.0, quick)
+    outcome = Outcome(
+        line.name, line.title, line.command, list(line.figures), {}, at, 0.0, quick, versions=versions or {}
+    )
     for number in range(runs or (1 if quick else line.runs)):
         inside = folder / line.name / str(number)
         inside.mkdir(parents=True)
@@ -58,6 +67,7 @@ async def _line(
                 found.setdefault(name, []).append(value)
             outcome.notes += [note for note in one.notes if note not in outcome.notes]
             outcome.absent.update(one.absent)
+            outcome.unjudged.update(one.unjudged)
             if not outcome.failure:
                 shutil.rmtree(inside, ignore_errors=True)
     outcome.measured = {name: Measured(tuple(each)) for name, each in found.items()}

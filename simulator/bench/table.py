@@ -8,9 +8,10 @@ _HEAD = """\
 
 Written by `./loquet bench`; not by hand. Every bar of the project that this chain can reach, measured on one
 machine, with the peer or limit beside it from the same run. A value is the median of several runs, then (in
-brackets) the least and the most; a loss is judged by its worst run. Loads, stores and programs are real
-unless a line says otherwise; everything runs on the one machine, so that what loads the chain takes its
-share of the same cores.
+brackets) the least and the most; a loss is judged by its worst run. What was measured under a smaller or
+shorter load than its bar asks for is shown and not judged, whichever way it came out. Loads, stores and
+programs are real unless a line says otherwise; everything runs on the one machine, so that what loads the
+chain takes its share of the same cores.
 """
 
 
@@ -60,7 +61,7 @@ def rows(outcome: Outcome) -> list[tuple[str, str, str, str, str]]:
                 values(measured),
                 figure.unit,
                 bar(figure, outcome.measured),
-                figure.verdict(outcome.measured),
+                outcome.verdict(figure),
             )
         )
     return found
@@ -82,11 +83,16 @@ def short_falls(report: Report) -> list[str]:
 
 def markdown(report: Report) -> str:
     """The whole page."""
-    parts = [_HEAD, "## Machine\n", _pairs(report.machine), "## Versions\n", _pairs(report.versions)]
+    parts = [_HEAD, "## Machine\n", _pairs(report.machine), "## Versions of the newest run\n"]
+    parts.append(_pairs(report.versions))
     missed = short_falls(report)
     parts.append("## What falls short\n")
-    parts.append("\n".join(f"* {line}" for line in missed) + "\n" if missed else "Nothing in this run.\n")
-    parts += [_section(outcome) for outcome in report.outcomes]
+    quick = [f"`{outcome.name}`" for outcome in report.outcomes if outcome.quick]
+    nothing = "Nothing that was judged." if quick else "Nothing in this run."
+    parts.append("\n".join(f"* {line}" for line in missed) + "\n" if missed else f"{nothing}\n")
+    if quick:
+        parts.append(f"Measured under short loads, so not judged: {', '.join(quick)}.\n")
+    parts += [_section(outcome, report.versions) for outcome in report.outcomes]
     return "\n".join(parts)
 
 
@@ -94,12 +100,24 @@ def _pairs(table: dict[str, str]) -> str:
     return "| | |\n|---|---|\n" + "".join(f"| {name} | {value} |\n" for name, value in table.items())
 
 
-def _section(outcome: Outcome) -> str:
+def _measured_on(outcome: Outcome, newest: dict[str, str]) -> str:
+    """The commit that a line was measured on, and what else was not as in the newest run."""
+    others = [
+        f"{name} {value}"
+        for name, value in outcome.versions.items()
+        if name != "Loquet" and newest.get(name) != value
+    ]
+    commit = outcome.versions.get("Loquet", "")
+    return ", ".join([f"commit {commit}"] * bool(commit) + others)
+
+
+def _section(outcome: Outcome, newest: dict[str, str]) -> str:
     runs = max((len(each.values) for each in outcome.measured.values()), default=0)
     kind = " (quick: short loads)" if outcome.quick else ""
     lines = [
         f"## {outcome.title}\n",
-        f"`{outcome.command}` · {outcome.at} · runs: {runs}, {outcome.seconds:.0f} s{kind}\n",
+        f"`{outcome.command}` · {outcome.at} · {_measured_on(outcome, newest) or 'no commit known'} · "
+        f"runs: {runs}, {outcome.seconds:.0f} s{kind}\n",
     ]
     if outcome.failure:
         lines.append(f"**This line failed:** {outcome.failure}\n")
@@ -109,6 +127,7 @@ def _section(outcome: Outcome) -> str:
         lines.append(f"| {name} | {value} | {unit} | {limit} | {said} |")
     lines.append("")
     lines += [f"* {note}" for note in outcome.notes]
+    lines += [f"* not judged: {what} ({why})" for what, why in outcome.unjudged.items()]
     lines += [f"* not here: {what} ({why})" for what, why in outcome.absent.items()]
     return "\n".join(lines) + "\n"
 
@@ -119,6 +138,7 @@ def terminal(outcome: Outcome) -> str:
     for name, value, unit, limit, verdict in rows(outcome):
         lines.append(f"  {name:<62} {value:>28} {unit:<14} {limit:<34} {verdict.upper()}".rstrip())
     lines += [f"    {note}" for note in outcome.notes]
+    lines += [f"    not judged: {what} ({why})" for what, why in outcome.unjudged.items()]
     lines += [f"    not here: {what} ({why})" for what, why in outcome.absent.items()]
     if outcome.failure:
         lines.append(f"  THIS LINE FAILED: {outcome.failure}")
@@ -140,5 +160,5 @@ def comparison(before: Report, after: Report) -> str:
                 continue
             factor = f"{new.middle / old.middle:.2f}" if old.middle else "–"
             cells = [outcome.name, figure.name, values(old), values(new), figure.unit, factor]
-            lines.append(f"| {' | '.join(cells)} | {figure.verdict(outcome.measured)} |")
+            lines.append(f"| {' | '.join(cells)} | {outcome.verdict(figure)} |")
     return "\n".join(lines) + "\n"

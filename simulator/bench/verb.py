@@ -98,7 +98,7 @@ def _measure(arguments: argparse.Namespace) -> int:
             say(f"  {name:<28} {value}")
         say("")
         lines = arguments.only or list(LINES)
-        playing = run.play(lines, folder, options, arguments.quick, arguments.runs, say)
+        playing = run.play(lines, folder, options, arguments.quick, arguments.runs, say, report.versions)
         report.outcomes = asyncio.run(_ending_in_order(playing))
     target.mkdir(parents=True, exist_ok=True)
     kept = target / "figures.json"

@@ -1,6 +1,7 @@
 """The harness: lines that fail or can't run here, the page and the file that it writes, two runs compared."""
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
@@ -81,7 +82,51 @@ def test_what_a_run_kept_on_the_disk_goes_unless_it_failed(tmp_path: Path) -> No
 def test_quick_plays_each_line_once(tmp_path: Path) -> None:
     (fine,) = play(tmp_path, line("fine", good), quick=True)
     assert list(fine.measured["rate"].values) == [100]
-    assert "quick" in table.markdown(report(fine))
+    page = table.markdown(report(fine))
+    assert "(quick: short loads)" in page
+    assert "Measured under short loads, so not judged: `fine`." in page
+
+
+@pytest.mark.parametrize("value", [5, 500], ids=["below the bar", "above it"])
+def test_a_quick_value_is_shown_and_not_judged(tmp_path: Path, value: float) -> None:
+    async def short(one: Round) -> None:
+        one.put("rate", value)
+
+    (quick,) = play(tmp_path, line("short", short), quick=True)
+    assert table.rows(quick) == [("rate", str(value), "1/s", "≥ 100", "quick: not judged")]
+    page = table.markdown(report(quick))
+    assert "met |" not in page
+    assert "falls short**" not in page
+    assert "NOT JUDGED" in table.terminal(quick)
+    assert table.short_falls(report(quick)) == []
+
+
+def test_a_figure_whose_load_was_too_short_is_not_judged(tmp_path: Path) -> None:
+    async def scaled(one: Round) -> None:
+        one.put("rate", 500)
+        one.leave_unjudged("rate", "one minute of the day")
+
+    (short,) = play(tmp_path, line("short", scaled))
+    assert table.rows(short)[0][-1] == "too short: not judged"
+    assert "* not judged: rate (one minute of the day)" in table.markdown(report(short))
+
+
+def test_nothing_is_met_by_a_line_of_which_a_later_run_failed(tmp_path: Path) -> None:
+    async def lost(one: Round) -> None:
+        if one.number == 1:
+            raise TimeoutError("in vain")
+        one.put("lost", 0)
+
+    async def found(one: Round) -> None:
+        one.put("lost", 1)
+        if one.number == 1:
+            raise TimeoutError("in vain")
+
+    losses = (Figure("lost", "", Bar("at most", 0), worst=True),)
+    late, seen = play(tmp_path, Line("late", "Late", losses, lost), Line("seen", "Seen", losses, found))
+    assert table.rows(late) == [("lost", "0", "", "≤ 0", "a run failed: not judged")]
+    assert " MET" not in table.terminal(late)
+    assert table.rows(seen)[0][-1] == "falls short", "what is known to be short stays short"
 
 
 def test_the_page_says_what_falls_short(tmp_path: Path) -> None:
@@ -103,6 +148,15 @@ def test_a_report_comes_back_as_it_was_written(tmp_path: Path) -> None:
     assert outcome.load(tmp_path / "figures.json") == whole
 
 
+def test_a_line_kept_from_before_lines_had_versions_has_its_report_s(tmp_path: Path) -> None:
+    path = tmp_path / "figures.json"
+    outcome.save(report(*play(tmp_path / "run", line("fine", good))), path)
+    raw = json.loads(path.read_text())
+    del raw["outcomes"][0]["versions"], raw["outcomes"][0]["unjudged"]
+    path.write_text(json.dumps(raw))
+    assert outcome.load(path).outcomes[0].versions == {"Python": "3"}
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 1}', '{"format": 9}'])
 def test_a_file_that_is_no_report_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "figures.json").write_text(text)
@@ -117,6 +171,12 @@ def test_lines_not_played_keep_their_figures_unless_the_machine_is_another(tmp_p
     merged = report(again).merged_into(report(one, two), ["one", "two"])
     assert [each.name for each in merged.outcomes] == ["one", "two"]
     assert list(merged.outcomes[1].measured["rate"].values) == [5]
+    versions = {"Loquet": "new", "Python": "3"}
+    late = outcome.Report(report().machine, versions, [again])
+    one.versions, again.versions = {"Loquet": "old", "Python": "2"}, versions
+    page = table.markdown(late.merged_into(report(one, two), ["one", "two"]))
+    assert f"{one.at} · commit old, Python 2 · runs: 3" in page
+    assert f"{again.at} · commit new · runs: 1" in page
     alone = report(again, machine="another").merged_into(report(one, two), ["one", "two"])
     assert [each.name for each in alone.outcomes] == ["two"]
 
