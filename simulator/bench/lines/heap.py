@@ -17,6 +17,8 @@ from simulator.parts.interpreter import micropython_command
 PROGRAM = Path(__file__).parents[1] / "load" / "heap_program.py"
 KB = 1024
 ROOMY = "1m"
+DAY_PERIODS = 1440
+"""Readings records of a day on a farm: growth is judged over no fewer."""
 JITTER = 512
 """Bytes by which a collector that takes any word for a pointer is off from one time to the next."""
 
@@ -131,7 +133,16 @@ async def _narrow(one: Round, program: Path) -> None:
         one.put(IDLE_32, idle.live / KB)
         one.put(LIVE_32, last.live / KB)
         one.put(GROWTH, last.live - first.live)
-        one.put(WATCHED, periods)
+        watched(one, periods)
+
+
+def watched(one: Round, periods: int) -> None:
+    """Say over how many periods the growth was seen; over less than a day's it is no answer to its bar."""
+    one.put(WATCHED, periods)
+    if periods < DAY_PERIODS:
+        one.leave_unjudged(
+            GROWTH, f"seen over {periods} periods; the bar is of a day, {DAY_PERIODS} periods of a farm"
+        )
 
 
 def _garbage(heap: Heap) -> float:

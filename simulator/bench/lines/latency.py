@@ -40,7 +40,7 @@ async def _ours(one: Round, seconds: float) -> None:
             60,
             0.5,
         )
-        taken = delays(result, [(at, *each) for at, _, seen, _ in site.arrived() for each in seen])
+        taken = all_delays(result, [(at, *each) for at, _, seen, _ in site.arrived() for each in seen])
         one.put(P50, percentile(taken, 0.5) * 1000)
         one.put(P99, percentile(taken, 0.99) * 1000)
 
@@ -76,6 +76,18 @@ def delays(result: Result, arrived: list[tuple[float, str, int, int]]) -> list[f
         if number <= len(made) and at >= made[number - 1]:
             found.setdefault((device, lane, number), at - made[number - 1])
     return list(found.values())
+
+
+class AbsentError(Exception):
+    """Records that were made and never arrived: a percentile of the others would flatter."""
+
+
+def all_delays(result: Result, arrived: list[tuple[float, str, int, int]]) -> list[float]:
+    """As `delays`. Raises AbsentError unless every record that was made has arrived."""
+    found, made = delays(result, arrived), sum(result.counts.values())
+    if len(found) < made:
+        raise AbsentError(f"{made - len(found)} of {made} records that were made never arrived")
+    return found
 
 
 LINE = Line(

@@ -2,7 +2,7 @@
 
 Each device has its own connection and its own numbered lanes, with the firmware's window and go-back-N where
 a gateway acknowledges. Records are built beforehand where the load is to be as fast as it can be. SIGTERM: no
-more is made; it ends when everything made is acknowledged, or `patience_s` later.
+more is made; it ends when everything made is acknowledged, or when for `patience_s` nothing more was.
 """
 
 import json
@@ -205,6 +205,8 @@ class Crowd:
                 self._counter = mmap.mmap(file.fileno(), 8)
         self._received_before = 0
         self._received_before = self._received()
+        self._progress = 0
+        self._progress_s = 0.0
 
     def stop_making(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
         """No more records; what is made is still told."""
@@ -217,16 +219,23 @@ class Crowd:
                 device.make(number)
         self._connect_all()
         begun, cpu = time.monotonic(), time.process_time()
-        patience = 0.0
+        self._progress_s = begun
         while True:
             now = time.monotonic()
             self._make_due(now, begun)
-            if not (self.making or patience):
-                patience = now + self.orders.patience_s
-            if (not self.making and self._is_done()) or (patience and now > patience):
+            if not self.waits(now) or (not self.making and self._is_done()):
                 break
             self._turn(now)
         return self._result(begun, time.process_time() - cpu)
+
+    def waits(self, now: float) -> bool:
+        """Whether more is made, or something was acknowledged within the last `patience_s` (monotonic s)."""
+        progress = self._received() + sum(
+            lane.acked for device in self.devices for lane in device.lanes.values()
+        )
+        if self.making or progress != self._progress:
+            self._progress, self._progress_s = progress, now
+        return now - self._progress_s <= self.orders.patience_s
 
     def _connect_all(self) -> None:
         deadline = time.monotonic() + 20

@@ -45,7 +45,7 @@ class Orders:
     qos: int = 0
     """1: the broker acknowledges each record; only for flows that don't acknowledge themselves."""
     patience_s: float = 60.0
-    """Longest wait for what is still not acknowledged once everything is made."""
+    """Once everything is made: longest wait without one more acknowledgement."""
 
     @classmethod
     def read(cls, path: Path) -> Self:

@@ -3,6 +3,7 @@ from consoles, site files that our own server takes.
 """
 
 import asyncio
+import json
 from io import StringIO
 from pathlib import Path
 
@@ -11,11 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.sitefile import document
+from simulator.bench.figure import Bar
+from simulator.bench.line import Line, Options, Round
+from simulator.bench.lines import heap, intake, kills
 from simulator.bench.lines.heap import read
 from simulator.bench.lines.kills import LINE as KILLS
-from simulator.bench.lines.latency import delays
+from simulator.bench.lines.latency import AbsentError, all_delays, delays
 from simulator.bench.load import packets, sitefiles
 from simulator.bench.load.counting import Counting
+from simulator.bench.load.crowd import Crowd
 from simulator.bench.load.orders import Orders, Result
 from simulator.bench.load.site import Site, until
 from simulator.bench.peers.upstream import numbers
@@ -130,4 +135,56 @@ def test_orders_and_results_come_back_as_they_were_written(tmp_path: Path) -> No
 
 
 def test_losses_are_judged_by_the_worst_run() -> None:
-    assert [figure.worst for figure in KILLS.figures if figure.bar] == [True, True]
+    assert [figure.worst for figure in KILLS.figures if figure.bar] == [True, True, True]
+
+
+def test_fewer_kills_than_a_thousand_fall_short() -> None:
+    bars = {figure.name: figure.bar for figure in KILLS.figures}
+    assert bars[kills.KILLS] == Bar("at least", 1000)
+
+
+def round_of(folder: Path, line: Line) -> Round:
+    return Round(folder, 0, False, Options(kills=1, peers=False), line.figures)
+
+
+def test_a_record_that_never_arrives_is_counted_and_so_is_one_that_comes_twice(tmp_path: Path) -> None:
+    site, one = Site(tmp_path, 2), round_of(tmp_path, KILLS)
+    ledger = [
+        [1.0, "events", [["d-001", 0, 1, 1], ["d-001", 0, 2, 1]], 0],
+        [2.0, "events", [["d-001", 0, 2, 1], ["d-002", 0, 1, 1]], 0],
+    ]
+    site.arrivals.write_text("".join(json.dumps(row) + "\n" for row in ledger))
+    made = Result(acked={"d-001/0": 3, "d-002/0": 2, "d-002/1": 0})
+    asyncio.run(kills.tally(one, site, made, within_s=0))
+    assert (one.values[kills.LOST], one.values[kills.TWICE], one.values[kills.RECORDS]) == (2, 1, 5)
+    assert "not all arrived" in one.notes[0]
+
+
+@pytest.mark.parametrize(("periods", "judged"), [(24, False), (1439, False), (1440, True)])
+def test_growth_over_less_than_a_day_is_not_judged(tmp_path: Path, periods: int, judged: bool) -> None:
+    one = round_of(tmp_path, heap.LINE)
+    heap.watched(one, periods)
+    assert (heap.GROWTH not in one.unjudged) == judged
+
+
+def test_what_reaches_the_server_is_counted_to_the_last_arrival() -> None:
+    result = Result(acked={"a/0": 300}, begun_s=10.0, ended_s=11.0)
+    assert (result.per_second, intake.reached_per_second(result, [10.5, 13.0, 12.0])) == (300.0, 100.0)
+
+
+def test_no_percentile_is_taken_of_the_records_that_survived() -> None:
+    result = Result(made={"a/0": [10.0, 11.0]}, counts={"a/0": 2})
+    assert all_delays(result, [(10.5, "a", 0, 1), (11.5, "a", 0, 2)]) == [0.5, 0.5]
+    with pytest.raises(AbsentError, match="1 of 2 records"):
+        all_delays(result, [(10.5, "a", 0, 1)])
+
+
+def test_a_crowd_s_patience_begins_anew_with_every_acknowledgement() -> None:
+    crowd = Crowd(Orders("bench", 1883, "secret", ("a", "b"), "result.json", patience_s=60.0))
+    assert crowd.waits(1000.0), "while it makes"
+    crowd.stop_making()
+    assert crowd.waits(1060.0)
+    crowd.devices[1].lanes[0].acked += 1
+    assert crowd.waits(1061.0)
+    assert crowd.waits(1121.0)
+    assert not crowd.waits(1121.1)
