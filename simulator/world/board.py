@@ -23,6 +23,8 @@ from simulator.world.wire import Answer, Operation
 from simulator.world.zone import Zone
 
 PWRON_RESET, HARD_RESET, WDT_RESET = 1, 2, 3
+ERASE_S = 0.045
+"""A 4 kB sector of the boards' kind of NOR flash, typically (data sheet of the W25Q128JV: at most 0.4 s)."""
 _IN, _OUT, _OPEN_DRAIN = 1, 3, 7
 
 
@@ -87,7 +89,7 @@ class Board:
         self.processor: Processor = Nowhere()
         self.flash: Flash | None = None
         self.erase_s = 0.0
-        """How long an erase stops the processor (tens of ms on the real chip)."""
+        """How long an erase stops the processor; 0 in a world whose time is not measured, else `ERASE_S`."""
         self.due: float | None = None
         """When `advance` will have something to do."""
         self.rescheduled: Callable[[], None] = lambda: None

@@ -15,6 +15,7 @@ from simulator.orchestrator.interpreters import InterpreterClock
 from simulator.orchestrator.runfolder import free_port
 from simulator.orchestrator.stage import Stage
 from simulator.story.people import Bank, Manager, Shop, eventually
+from simulator.world.board import ERASE_S
 from simulator.world.wall import Wall
 
 DIGIT = "last digit → coil: interpreter time, median"
@@ -63,6 +64,7 @@ async def _alone(one: Round, codes: int) -> None:
         "of a use is in flash before its coil starts; interpreter time is all that the process used "
         "meanwhile, its other tasks and the stand-ins' calls included"
     )
+    one.note(f"an erase of flash stops the processor for {ERASE_S * 1000:.0f} ms, as on the board")
     one.note("an ESP32 is about 100 times slower than this interpreter: said, not measured")
 
 
@@ -71,6 +73,7 @@ async def _chain(one: Round, count: int) -> None:
     (folder / "logs").mkdir(parents=True)
     site_file = write_private(folder / "site.toml", sitefiles.full_wall(SITE, WALL))
     async with Stage(folder, site_file, free_port(), 1, lambda _: None, None) as stage:
+        stage.world.walls[WALL].board.erase_s = ERASE_S
         manager = Manager(stage)
 
         async def configured() -> bool:

@@ -20,6 +20,7 @@ from simulator.orchestrator.files import write_private
 from simulator.orchestrator.processes import Child
 from simulator.orchestrator.runfolder import LOOPBACK, free_port
 from simulator.parts.broker import broker_command, configuration_user
+from simulator.world.board import ERASE_S
 from simulator.world.wall import Wall
 from simulator.world.world import World
 
@@ -69,6 +70,7 @@ class WallStand(Ensemble):
         await self._ear.listen(self._ports[1])
         site = write_private(self.folder / "site.toml", sitefiles.full_wall(SITE, WALL, self.period_s))
         self.world = await self._stack.enter_async_context(World(site, seed=1))
+        self.wall.board.erase_s = ERASE_S
         self.fleet = await self._stack.enter_async_context(
             Fleet(
                 self.world,

@@ -4,6 +4,7 @@ from consoles, site files that our own server takes.
 
 import asyncio
 import json
+import struct
 from io import StringIO
 from pathlib import Path
 
@@ -23,7 +24,11 @@ from simulator.bench.load.counting import Counting
 from simulator.bench.load.crowd import Crowd
 from simulator.bench.load.orders import Orders, Result
 from simulator.bench.load.site import Site, until
+from simulator.bench.load.wallstand import WallStand
 from simulator.bench.peers.upstream import numbers
+from simulator.world.board import ERASE_S
+from simulator.world.flash import Flash
+from simulator.world.wire import Operation
 
 
 @given(st.binary(max_size=300), st.integers(1, 50))
@@ -177,6 +182,21 @@ def test_no_percentile_is_taken_of_the_records_that_survived() -> None:
     assert all_delays(result, [(10.5, "a", 0, 1), (11.5, "a", 0, 2)]) == [0.5, 0.5]
     with pytest.raises(AbsentError, match="1 of 2 records"):
         all_delays(result, [(10.5, "a", 0, 1)])
+
+
+@pytest.mark.broker
+@pytest.mark.system
+def test_an_erase_of_the_measured_wall_s_flash_takes_its_time(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with WallStand(tmp_path) as stand:
+            board = stand.wall.board
+            Flash.create(tmp_path / "flash.bin")
+            board.flash = Flash(tmp_path / "flash.bin")
+            block = struct.pack("<BI", 1, 0)
+            assert board.handle(Operation.FLASH_ERASE, block).delay_s == ERASE_S > 0.03
+            assert not board.handle(Operation.FLASH_WRITE, block + b"\x00").delay_s
+
+    asyncio.run(play())
 
 
 def test_a_crowd_s_patience_begins_anew_with_every_acknowledgement() -> None:
