@@ -7,7 +7,7 @@ import sys
 from collections.abc import Coroutine
 from pathlib import Path
 
-from simulator.bench import outcome, run, surroundings, table
+from simulator.bench import before, outcome, run, surroundings, table
 from simulator.bench.line import Line, Options
 from simulator.bench.lines.catalogue import LINES
 from simulator.orchestrator.runfolder import RunError, run_folder
@@ -15,6 +15,8 @@ from simulator.parts.places import PRIVATE, ROOT
 
 KILLS = 20
 QUICK_KILLS = 3
+BEFORE = ROOT / "docs" / "figures-before.json"
+"""A run from before what fell short was worked on; the page says what came of it."""
 
 
 def _lines(text: str) -> list[Line]:
@@ -69,8 +71,9 @@ def main(words: list[str]) -> int:
                 say(f"{line.name:<14} {line.title}")
             return 0
         if arguments.compare:
-            before, after = (outcome.load(path) for path in arguments.compare)
-            say(table.comparison(before, after))
+            old, new = (outcome.load(path) for path in arguments.compare)
+            say(table.comparison(old, new))
+            say(before.section(old, new))
             return 0
         return _measure(arguments)
     except (RunError, outcome.OutcomeError) as error:
@@ -102,10 +105,13 @@ def _measure(arguments: argparse.Namespace) -> int:
         report.outcomes = asyncio.run(_ending_in_order(playing))
     target.mkdir(parents=True, exist_ok=True)
     kept = target / "figures.json"
-    before = outcome.load(kept) if kept.exists() else None
-    whole = report.merged_into(before, [line.name for line in LINES])
+    older = outcome.load(kept) if kept.exists() else None
+    whole = report.merged_into(older, [line.name for line in LINES])
     outcome.save(whole, kept)
-    (target / "figures.md").write_text(table.markdown(whole), encoding="utf-8")
+    page = table.markdown(whole)
+    if BEFORE.exists():
+        page += "\n" + before.section(outcome.load(BEFORE), whole)
+    (target / "figures.md").write_text(page, encoding="utf-8")
     for missed in table.short_falls(report):
         say(missed)
     say(f"Written: {target / 'figures.md'}, {kept.name} beside it.")

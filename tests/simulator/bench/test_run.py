@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from simulator.bench import outcome, run, table, verb
+from simulator.bench import before, outcome, run, table, verb
 from simulator.bench.figure import Bar, Figure, Measured
 from simulator.bench.line import Line, NotHereError, Options, Round
 from simulator.bench.lines.catalogue import LINES
@@ -188,6 +188,32 @@ def test_two_runs_side_by_side(tmp_path: Path) -> None:
     assert "| one | rate | 5 | 100 | 1/s | 20.00 | met |" in said
     assert "different machines" not in said
     assert "different machines" in table.comparison(report(before), report(after, machine="another"))
+
+
+def test_the_page_says_what_became_of_the_worst_of_a_kept_run(tmp_path: Path) -> None:
+    async def slow(one: Round) -> None:
+        one.put("rate", 5)
+
+    async def slower(one: Round) -> None:
+        one.put("rate", 1)
+
+    old = report(
+        *play(tmp_path / "a", *(line(*each, runs=1) for each in (("s", slow), ("t", slower), ("g", good))))
+    )
+    new = report(*play(tmp_path / "b", line("s", good, runs=1), line("g", slow, runs=1)))
+    page = before.section(old, new)
+    rows = [row for row in page.splitlines() if row.startswith("| `")]
+    assert rows == [
+        "| `t` | rate | 1/s | ≥ 100 | 1 | 100 | – | – | not measured |",
+        "| `s` | rate | 1/s | ≥ 100 | 5 | 20 | 100 | 1 | met |",
+    ]
+    assert "different machines" not in page
+    assert "different machines" in before.section(old, report(*new.outcomes, machine="another"))
+
+
+def test_the_kept_run_can_be_read() -> None:
+    worst = before.furthest(outcome.load(verb.BEFORE))
+    assert [old.name for _, old, _ in worst[:3]] == ["reservations", "wall", "telemetry"]
 
 
 @pytest.mark.parametrize(
