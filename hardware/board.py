@@ -4,13 +4,14 @@ Everything is an integer with its unit in the name (`_ma`, `_mv`, `_ohm`, `_hz`)
 Whether the description makes sense electrically is asked in `rules`, not here.
 """
 
-import math
 import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BeforeValidator
+
+from hardware.circuits import Cutoff, HoldUp, Strict
 
 HERE = Path(__file__).resolve().parent
 BOARD_NAMES = ("locker-bank", "cold-room")
@@ -40,11 +41,7 @@ def expand_nets(names: object) -> object:
 Nets = Annotated[tuple[str, ...], BeforeValidator(expand_nets)]
 
 
-class _Data(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Strap(_Data):
+class Strap(Strict):
     """A pin that the boot ROM samples: `level` is what a normal start from flash needs."""
 
     gpio: int
@@ -52,7 +49,7 @@ class Strap(_Data):
     why: str
 
 
-class Module(_Data):
+class Module(Strict):
     """What the processor module's datasheet says of its pins. Lists are GPIO numbers."""
 
     part: str
@@ -80,7 +77,7 @@ class Module(_Data):
         return f"{state}, high glitch at power-up" if gpio in self.glitch_high else state
 
 
-class Pin(_Data):
+class Pin(Strict):
     """One GPIO of the module. `boot` is the level its net must rest at before the firmware owns it; `pull`
     the resistor that sees to it. `role` tells the rules how much harm the pin can do.
     """
@@ -105,7 +102,7 @@ class Pin(_Data):
         return self.role not in ("boot", "usb", "console")
 
 
-class Port(_Data):
+class Port(Strict):
     """Eight lines of an expander, in bit order: `nets[0]` is bit 0. `ma_each` is what one line may source
     or sink.
 
@@ -123,7 +120,7 @@ class Port(_Data):
     accepted: str = ""
 
 
-class Chip(_Data):
+class Chip(Strict):
     """A part with a job, or `qty` of the same side by side. I2C chips name their bus, address, constant and
     limits; `nets` are all other nets it touches. `ma` is drawn from `rail`; `outputs_max_ma` is the package
     limit for all its lines together; `output_only_bits` are the lines of each port that the datasheet no
@@ -147,7 +144,7 @@ class Chip(_Data):
     ports: tuple[Port, ...] = ()
 
 
-class Connector(_Data):
+class Connector(Strict):
     """`nets[0]` is pin 1."""
 
     ref: str
@@ -156,7 +153,7 @@ class Connector(_Data):
     nets: Nets
 
 
-class I2c(_Data):
+class I2c(Strict):
     """`id` is MicroPython's `machine.I2C` number."""
 
     name: str
@@ -166,7 +163,7 @@ class I2c(_Data):
     hz: int
 
 
-class Rs485(_Data):
+class Rs485(Strict):
     """Half-duplex UART with a direction pin; `id` is MicroPython's `machine.UART` number. Always 8N1."""
 
     id: int
@@ -176,7 +173,7 @@ class Rs485(_Data):
     baud: int
 
 
-class LockBoard(_Data):
+class LockBoard(Strict):
     """A board of the 8A/80 family on the RS-485 bus. `ma` is its own draw, coils aside."""
 
     name: str
@@ -188,7 +185,7 @@ class LockBoard(_Data):
     why: str
 
 
-class Spi(_Data):
+class Spi(Strict):
     """`id` is MicroPython's `machine.SPI` number (1 is the chip's SPI2), `host` the chip's own name."""
 
     id: int
@@ -202,7 +199,7 @@ class Spi(_Data):
     hz: int
 
 
-class OneWire(_Data):
+class OneWire(Strict):
     """A probe bus of one cooled zone or room; `ma_each` is drawn from `rail` by each converting probe."""
 
     net: str
@@ -214,37 +211,7 @@ class OneWire(_Data):
     why: str
 
 
-class Cutoff(_Data):
-    """The monostable (74HC221: t = 0.7 R C) that ends a coil's current when the processor hangs.
-    Percentages are tolerances, `limit_ms` what no coil may exceed.
-    """
-
-    resistor_ohm: int
-    resistor_percent: int
-    capacitor_nf: int
-    capacitor_percent: int
-    chip_percent: int
-    limit_ms: int
-
-    def shortest_ms(self) -> int:
-        """With every tolerance against us, rounded down: the firmware's pulse must be shorter."""
-        return math.floor(self._nominal_ms() * self._spread(-1))
-
-    def longest_ms(self) -> int:
-        """With every tolerance in its favour, rounded up."""
-        return math.ceil(self._nominal_ms() * self._spread(1))
-
-    def _nominal_ms(self) -> float:
-        return 0.7 * self.resistor_ohm * self.capacitor_nf / 1_000_000
-
-    def _spread(self, sign: int) -> float:
-        spread = 1.0
-        for percent in (self.resistor_percent, self.capacitor_percent, self.chip_percent):
-            spread *= 1 + sign * percent / 100
-        return spread
-
-
-class Coils(_Data):
+class Coils(Strict):
     """The locks' coils: current of the hungriest admitted lock, how many may be on at once, what drives and
     gates them.
     """
@@ -263,7 +230,7 @@ class Coils(_Data):
     """
 
 
-class Rail(_Data):
+class Rail(Strict):
     """A supply. `fed_by` is another rail through a converter of `efficiency_percent`, or none for the mains
     supply.
     """
@@ -278,7 +245,7 @@ class Rail(_Data):
     efficiency_percent: int = 100
 
 
-class Load(_Data):
+class Load(Strict):
     """A consumer that is not a chip of the board: `count` of them, all on at once."""
 
     name: str
@@ -289,7 +256,7 @@ class Load(_Data):
     why: str
 
 
-class Part(_Data):
+class Part(Strict):
     """A line of the bill of materials that nothing else in the description implies."""
 
     part: str
@@ -297,7 +264,7 @@ class Part(_Data):
     why: str
 
 
-class Cable(_Data):
+class Cable(Strict):
     """What hangs on a connector, or on a rail's own terminals (`source`), pole by pole: `ends` are the
     device's names of its terminals, the nets' own if there are none.
 
@@ -319,7 +286,7 @@ class Cable(_Data):
         return -(-2 * self.length_m * self.ma * 175 // (100 * self.area_mm2_x100))
 
 
-class Board(_Data):
+class Board(Strict):
     """A whole board. `prefix` begins each of its constants in the firmware's pin map."""
 
     name: str
@@ -333,6 +300,7 @@ class Board(_Data):
     chips: tuple[Chip, ...]
     connectors: tuple[Connector, ...]
     rails: tuple[Rail, ...]
+    holdup: HoldUp
     spi: Spi
     i2c: tuple[I2c, ...]
     onewire: tuple[OneWire, ...]

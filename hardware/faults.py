@@ -117,6 +117,10 @@ class NoLockOut(BoardFault):
     """Nothing but the program keeps two coils from being on at once."""
 
 
+class HoldUpTooShort(BoardFault):
+    """The capacitor is empty before what must be finished after a power failure is."""
+
+
 class CableDrop(BoardFault):
     """A cable loses more of its rail's voltage than what hangs on it can do without."""
 

@@ -36,6 +36,18 @@ def budgets(board: Board) -> list[Budget]:
     return [Budget(rail, tuple(_draws(board, rail))) for rail in board.rails]
 
 
+def holdup_draw_ma(board: Board) -> int:
+    """What the converters on the hold-up capacitor's rail draw from it, with everything behind them on."""
+    source = next(rail for rail in board.rails if rail.name == board.holdup.rail)
+    return sum(_input_ma(board, rail, source) for rail in board.rails if rail.fed_by == source.name)
+
+
+def holdup_ms(board: Board) -> int:
+    """How long at worst the converters go on after the supply failed."""
+    source = next(rail for rail in board.rails if rail.name == board.holdup.rail)
+    return board.holdup.lasts_ms(source.mv, holdup_draw_ma(board))
+
+
 def _draws(board: Board, rail: Rail) -> list[Draw]:
     draws = [
         Draw(f"{chip.ref} {chip.part}", chip.ma * chip.qty) for chip in board.chips if chip.rail == rail.name

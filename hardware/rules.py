@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 from hardware import faults
 from hardware.board import Board, Coils, Module, chip_nets
-from hardware.power import budgets
+from hardware.power import budgets, holdup_ms
 
 COIL_PULL_MOST_OHM = 10_000
 """A coil's pull-down must beat leakage and coupled noise of the lock wires; weaker ones are refused."""
@@ -262,6 +262,18 @@ def currents(board: Board) -> Iterator[faults.BoardFault]:
             )
 
 
+def holdup(board: Board) -> Iterator[faults.BoardFault]:
+    """What was begun when the supply failed can be finished."""
+    wanted = board.holdup
+    if wanted.rail not in [rail.name for rail in board.rails]:
+        yield faults.UnknownName(f"{board.name}: the hold-up capacitor is on {wanted.rail}, which is no rail")
+    elif (lasts_ms := holdup_ms(board)) < wanted.needs_ms:
+        yield faults.HoldUpTooShort(
+            f"{board.name}: {wanted.capacitor_uf} µF last {lasts_ms} ms at worst, "
+            f"{wanted.needs_ms} ms are needed"
+        )
+
+
 def nets(board: Board) -> Iterator[faults.BoardFault]:
     """Every net has two ends, and every net that a bus names is a pin's."""
     known = {rail.name for rail in board.rails} | {GROUND}
@@ -295,6 +307,7 @@ BOARD_RULES: tuple[Callable[[Board], Iterator[faults.BoardFault]], ...] = (
     coils,
     buses,
     currents,
+    holdup,
     cables,
     nets,
 )

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from hardware.board import Board, Coils, Module, Pin
 from hardware.drawing.field import facts
 from hardware.orders import load_orders, price_words, total
-from hardware.power import budgets
+from hardware.power import budgets, holdup_draw_ma, holdup_ms
 
 
 def render(board: Board, module: Module) -> str:
@@ -17,9 +17,7 @@ def render(board: Board, module: Module) -> str:
         "## Drawings\n\n" + _drawings(board),
         "## Before you wire\n\n" + "\n".join(f"* {note}" for note in board.notes),
         "## Processor pins\n\n" + _pins(board, module),
-        "Free pins: "
-        + ", ".join(f"GPIO{gpio}" for gpio in _free(board, module))
-        + f". Source: {module.source}.",
+        f"{_free_words(_free(board, module))} Source: {module.source}.",
         "## Connectors\n\n" + _connectors(board),
         "## Buses\n\n" + _buses(board),
     ]
@@ -28,6 +26,7 @@ def render(board: Board, module: Module) -> str:
     if board.coils is not None:
         sections.append("## Coils\n\n" + _coils(board.coils))
     sections.append("## Power budget\n\n" + _power(board))
+    sections.append("## Hold-up\n\n" + _holdup(board))
     sections.append("## Cables\n\n" + _cables(board))
     sections.append("## Bill of materials\n\n" + _bill(board))
     return "\n\n".join(sections) + "\n"
@@ -71,6 +70,7 @@ def bill(board: Board) -> list[tuple[str, str, str, str]]:
     wanted += [(bus.part, bus.probes, bus.net, bus.why) for bus in board.onewire]
     wanted += [(each.part, 1, each.name, each.why) for each in board.lock_boards]
     wanted += [(load.part, load.count, "", load.why) for load in board.loads]
+    wanted.append((board.holdup.part, 1, board.holdup.rail, board.holdup.why))
     wanted += [(part.part, part.qty, "", part.why) for part in board.parts]
     pulls = [(pin.pull_ohm, 1, pin.net) for pin in board.pins if pin.pull != "none"]
     pulls += [
@@ -99,6 +99,10 @@ def _free(board: Board, module: Module) -> list[int]:
     used = {pin.gpio for pin in board.pins}
     straps = {strap.gpio for strap in module.straps}
     return [gpio for gpio in module.brought_out if gpio not in used | straps]
+
+
+def _free_words(free: list[int]) -> str:
+    return "Free pins: " + ", ".join(f"GPIO{gpio}" for gpio in free) + "." if free else "No pin is free."
 
 
 def _pull(pin: Pin) -> str:
@@ -215,3 +219,22 @@ def _power(board: Board) -> str:
         rows.append((f"available from {budget.rail.part}", str(budget.rail.capacity_ma)))
         parts.append(f"### {budget.rail.name}\n\n" + _table(("consumer", "mA"), rows))
     return "\n\n".join(parts)
+
+
+def _holdup(board: Board) -> str:
+    held = board.holdup
+    full_mv = next(rail.mv for rail in board.rails if rail.name == held.rail)
+    return _table(
+        ("what", "figure"),
+        [
+            ("capacitor", f"{held.capacitor_uf} µF less {held.capacitor_percent} %"),
+            ("from", f"{(full_mv - held.diode_mv) / 1000:g} V, behind the diode"),
+            ("down to", f"{held.least_mv / 1000:g} V, where the logic's converter ends"),
+            (
+                "drawn",
+                f"{holdup_draw_ma(board)} mA at {full_mv / 1000:g} V by the converters, constant power",
+            ),
+            ("**lasts at worst**", f"**{holdup_ms(board)} ms**"),
+            ("needed", f"{held.needs_ms} ms, a flash sector's typical erase"),
+        ],
+    )

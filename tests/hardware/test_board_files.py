@@ -8,8 +8,9 @@ import pytest
 
 from hardware import pinmap, wiring
 from hardware.__main__ import derived, main
-from hardware.board import HERE, Cable, Cutoff, expand_nets, load_board, load_module
-from hardware.power import budgets
+from hardware.board import BOARD_NAMES, HERE, Cable, expand_nets, load_board, load_module
+from hardware.circuits import Cutoff, HoldUp
+from hardware.power import budgets, holdup_ms
 
 ROOT = HERE.parent
 
@@ -83,6 +84,50 @@ def test_one_coil_counts_once_however_many_locks() -> None:
     twelve = budgets(load_board("locker-bank"))[0]
 
     assert [draw.ma for draw in twelve.draws if "coil" in draw.name] == [2_000]
+
+
+def test_what_lights_the_keypad_has_poles_and_is_in_the_budget() -> None:
+    board = load_board("locker-bank")
+    five = budgets(board)[1]
+    (light,) = (draw.ma for draw in five.draws if "keypad" in draw.name)
+    cable = next(each for each in board.cables if each.source == "J13")
+
+    assert {"5V", "GND"} < set(board.poles(cable))
+    assert light == cable.ma > 0
+
+
+def test_the_hold_up_by_hand() -> None:
+    held = HoldUp(
+        rail="12V",
+        part="",
+        why="",
+        capacitor_uf=1_000,
+        capacitor_percent=20,
+        diode_mv=0,
+        least_mv=6_000,
+        needs_ms=0,
+    )
+
+    # 800 µF from 12 to 6 V are 43.2 mJ; 12 V × 300 mA are 3.6 W
+    assert held.lasts_ms(12_000, 300) == 12
+
+
+def test_the_hardware_page_says_what_the_capacitors_carry() -> None:
+    page = (ROOT / "docs" / "hardware.md").read_text("utf-8")
+    wall, rooms = (load_board(name) for name in BOARD_NAMES)
+
+    assert (
+        f"at worst {holdup_ms(wall)} ms before on the wall, {holdup_ms(rooms)} ms in the cold rooms" in page
+    )
+    assert f"less than {wall.holdup.needs_ms} ms" in page
+
+
+@pytest.mark.parametrize("name", BOARD_NAMES)
+def test_no_page_counts_pins_that_are_not_there(name: str) -> None:
+    page = (ROOT / "docs" / "wiring" / f"{name}.md").read_text("utf-8")
+
+    assert "Free pins: ." not in page
+    assert ("No pin is free." in page) != ("Free pins: GPIO" in page)
 
 
 def test_the_cutoff_by_hand() -> None:

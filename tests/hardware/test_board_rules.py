@@ -61,6 +61,10 @@ def coils_changed(**what: Any) -> Mistake:
     return lambda data: data["coils"].update(what)
 
 
+def holdup_changed(**what: Any) -> Mistake:
+    return lambda data: data["holdup"].update(what)
+
+
 def rail_changed(name: str, /, **what: Any) -> Mistake:
     return lambda data: rail(data, name).update(what)
 
@@ -105,6 +109,8 @@ MISTAKES: list[tuple[str, Mistake, type[faults.BoardFault]]] = [
     ("locks that pull too much", coils_changed(most_ma=2_800), faults.RailOverBudget),
     ("a small supply", rail_changed("12V", capacity_ma=3_000), faults.RailOverBudget),
     ("a load behind a converter", lambda d: d["loads"][2].update(ma=9_000), faults.RailOverBudget),
+    ("a capacitor too small", holdup_changed(capacitor_uf=3_300), faults.HoldUpTooShort),
+    ("a capacitor on no rail", holdup_changed(rail="24V"), faults.UnknownName),
     ("lights too bright for the chip", port_changed("U6", 0, ma_each=20), faults.ChipOverCurrent),
     ("a rail unheard of", chip_changed("U2", rail="1V8"), faults.UnknownName),
     ("a rail that feeds itself", rail_changed("5V", fed_by="5V"), faults.UnknownName),
@@ -115,7 +121,7 @@ MISTAKES: list[tuple[str, Mistake, type[faults.BoardFault]]] = [
     ("coils that only the program keeps apart", coils_changed(lockout=[]), faults.NoLockOut),
     ("a driver that hears the commands", chip_changed("Q1", nets=["COIL_CMD1..8"]), faults.NoLockOut),
     ("a lock cable too thin", lambda d: d["cables"][2].update(area_mm2_x100=22), faults.CableDrop),
-    ("a current through the keypad", lambda d: d["cables"][15].update(ma=100), faults.CableDrop),
+    ("a current through the lid switch", lambda d: d["cables"][18].update(ma=100), faults.CableDrop),
     ("a fuse that blows at work", lambda d: d["cables"][1].update(fuse_ma=2_000), faults.FuseTooSmall),
     ("a cable with an end too many", lambda d: d["cables"][0]["ends"].append("x"), faults.ConnectorUnwired),
     ("a connector without cable", lambda d: d["cables"].pop(), faults.ConnectorUnwired),

@@ -31,6 +31,13 @@ def files() -> dict[str, bytes]:
     return program.build()
 
 
+def test_the_page_shows_the_program_s_size(files: dict[str, bytes]) -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "hardware.md").read_text(encoding="utf-8")
+    said = f"program: {len(files)} files, {sum(map(len, files.values()))} bytes, {len(files)} of them new;"
+
+    assert said in page, f"docs/hardware.md, at `provision`: {said}"
+
+
 @pytest.fixture
 def secrets_file(tmp_path: Path) -> Path:
     path = tmp_path / "secrets.json"
