@@ -30,6 +30,13 @@ class DoorChecks:
         self._person = person
         self._plan = plan
         self._found = found
+        self.faulty: set[int] = set()
+        """Doors that were looked at and are not as they should be: named once, whatever they do later."""
+
+    def soundest(self) -> int:
+        """The door to try other things at: the lowest that is not known to be faulty, else the lowest."""
+        numbers = {door.number for door in self._plan.doors}
+        return min(numbers - self.faulty or numbers)
 
     async def run(self) -> None:
         """All of them, in the order of their numbers."""
@@ -53,6 +60,8 @@ class DoorChecks:
         outcome, moved, strays = await self._open(number)
         finding = self._judge(door, outcome, moved, strays)
         self._found(finding)
+        if not finding.good:
+            self.faulty.add(number)
         if moved:
             await self._coil(number)
         if finding.good and door.item_sensor:
