@@ -6,6 +6,7 @@ Its stamp is written last and lies inside it: an environment without one was int
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -210,7 +211,8 @@ def _create() -> None:
 
 
 def _count(name: str) -> int:
-    return (REQUIREMENTS / f"{name}.txt").read_text().count("==")
+    """How many packages a set pins; a marker's `==` is no pin."""
+    return len(re.findall(r"^[^\s#]+==", (REQUIREMENTS / f"{name}.txt").read_text(), re.M))
 
 
 def _pip(arguments: list[str], pip_from: Path | None = None) -> None:

@@ -12,10 +12,13 @@ import pytest
 from gateway import __main__ as gateway_main
 from gateway.keys import KEYS
 from installation import commands, gateway_plan, places, server_plan
+from installation.__main__ import main
 from installation.acts import Plan
 from installation.machine import Machine, carry_out
 from server import __main__ as server_main
+from server.commands import setup
 from server.foundation.settings import Settings
+from simulator.parts import environment
 from simulator.parts.__main__ import VERBS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -111,3 +114,42 @@ def test_the_container_starts_what_exists_as_nobody_special() -> None:
         if name == "COPY":
             for source in arguments.split()[:-1]:
                 assert (ROOT / source).exists(), source
+
+
+def shown_after(command: str) -> list[str]:
+    """The lines of the page's first block that follows a command."""
+    block = PAGE[PAGE.index(command) :].partition("\n```\n\n")[2]
+    return block[block.index("```\n") + 4 :].partition("\n```")[0].splitlines()
+
+
+def test_revisions_and_pins_on_the_page_are_today_s() -> None:
+    newest = max(path.name for path in (ROOT / "server/migrations/versions").glob("0*.py"))[:4]
+    here = re.findall(r"(?:^ok    Database: .*|from SQLite|backup's database), revision (\d{4})", PAGE, re.M)
+    assert len(here) == 3
+    assert {*here, *re.findall(r"from revision \d{4} to (\d{4})", PAGE)} == {newest}
+    assert f"Python packages ({environment._count('run')}, pinned with hashes)" in PAGE
+
+
+def test_the_doctor_and_a_backup_of_a_new_server_are_what_the_page_shows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Same checks in the same order, same gateways, same counts; disk and clock are a machine's own."""
+    config = tmp_path / "server.toml"
+    config.write_text("")
+    setup(config, ROOT / "simulator/scenarios/farm.toml", tmp_path / "secrets.json")
+
+    main(["doctor", "server", "--config", str(config)])
+    said = capsys.readouterr().out.splitlines()
+    shown = shown_after("loquet doctor\n")
+    names = [[line[6:].partition(":")[0] for line in lines if line[:1] != " "] for lines in (said, shown)]
+    assert names[0] == names[1]
+    own = ("Clock", "Disk space", "Settings", "Database", "SQLite")
+    judged = [line for line in said if line.startswith("look") and line[6:].partition(":")[0] not in own]
+    assert set(judged) <= set(shown)
+
+    (tmp_path / "backups").mkdir()
+    assert main(["backup", str(tmp_path / "backups"), "--config", str(config)]) == 0
+    read_back = capsys.readouterr().out.splitlines()[1]
+    on_the_page = shown_after("loquet backup /var/backups/loquet --keep 14\n")[1]
+    counted = [re.findall(r"revision \d+|\d+ tables", line) for line in (read_back, on_the_page)]
+    assert counted[0] == counted[1] != []
