@@ -8,6 +8,7 @@ import http.client
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from secrets import token_hex
 from typing import cast
 
@@ -69,13 +70,7 @@ async def _stand(one: Round, kind: str, followed: bool, title: str, seconds: flo
         if influxd.find() is None:
             raise NotHereError("no influxd here: run ./loquet setup influx")
         influx = await asyncio.to_thread(influxd.start, folder / "influx", free_port())
-        more = {
-            "telemetry_store": "influx",
-            "influx_url": influx.url,
-            "influx_org": influx.org,
-            "influx_bucket": influx.bucket,
-            "influx_token_file": str(influx.token_file),
-        }
+        more = _entries(influx)
     try:
         async with (
             Database(folder, kind) as database,
@@ -86,15 +81,35 @@ async def _stand(one: Round, kind: str, followed: bool, title: str, seconds: flo
             one.put(f"{title}: records/s", count / span)
             if not followed:
                 one.put(f"{title}: a year of one probe drawn", await _year(one, servers, database.url))
-        if followed:
-            # Only what the server was told reaches InfluxDB: a year of its own, record by record.
-            drawn = await asyncio.to_thread(
-                readings.year, folder / "year", {**more, "influx_bucket": "year"}, VIEWS + 1
-            )
-            one.put(f"{title}: a year of one probe drawn", sorted(drawn[1:])[VIEWS // 2])
     finally:
         if influx is not None:
             await asyncio.to_thread(influx.stop)
+    if followed:
+        drawn = await asyncio.to_thread(_followed_year, folder)
+        one.put(f"{title}: a year of one probe drawn", drawn)
+
+
+def _entries(influx: influxd.Influx) -> dict[str, str | int | bool]:
+    """The server's settings for it."""
+    return {
+        "telemetry_store": "influx",
+        "influx_url": influx.url,
+        "influx_org": influx.org,
+        "influx_bucket": influx.bucket,
+        "influx_token_file": str(influx.token_file),
+    }
+
+
+def _followed_year(folder: Path) -> float:
+    """Milliseconds of the page with a year, from an InfluxDB of its own: the load's is still at work on
+    what it was given. Only what the server was told reaches InfluxDB, so it is told a year, record by record.
+    """
+    influx = influxd.start(folder / "influx-year", free_port())
+    try:
+        taken = readings.year(folder / "year", _entries(influx), VIEWS + 1)
+    finally:
+        influx.stop()
+    return sorted(taken[1:])[VIEWS // 2]
 
 
 def _load(servers: Servers, sites: dict[str, list[str]], seconds: float) -> tuple[int, float]:
