@@ -30,6 +30,11 @@ def states(config: Path) -> dict[str, str]:
     return {each.name: each.state for each in box.checks(config)}
 
 
+def titles(lines: str) -> list[str]:
+    """What is looked at, in order."""
+    return [line[6:].partition(":")[0] for line in lines.splitlines() if not line.startswith(" ")]
+
+
 def await_health(rig: Rig) -> None:
     """Until the gateway has said at the broker how it is."""
     deadline = time.monotonic() + 15
@@ -50,6 +55,14 @@ def test_a_box_that_works_is_well_and_each_part_that_stops_is_named(
     # What this machine is like (disk, clock, battery, its own mosquitto) is not the rig's doing.
     own = {"settings", "broker-files", "broker", "broker-tls", "gateway", "queue", "server"}
     assert {name: well[name] for name in own} == dict.fromkeys(own, OK)
+
+    main(["doctor", "gateway", "--config", str(rig.config)])
+    page = (Path(__file__).resolve().parents[2] / "docs/operations.md").read_text(encoding="utf-8")
+    shown = page.partition("loquet doctor gateway` on a box that works:\n\n```\n")[2].partition("\n```")[0]
+    # The rig's server speaks plain HTTP; the page's has a certificate.
+    assert [each for each in titles(shown) if each != "Server's certificate"] == titles(
+        capsys.readouterr().out
+    ), "docs/operations.md, at `doctor gateway`"
 
     rig.peer.reachable = False
     assert states(rig.config)["server"] == BAD
