@@ -148,6 +148,11 @@ def test_a_report_comes_back_as_it_was_written(tmp_path: Path) -> None:
     assert outcome.load(tmp_path / "figures.json") == whole
 
 
+def test_a_line_keeps_the_versions_it_is_played_on(tmp_path: Path) -> None:
+    playing = run.play([line("fine", good)], tmp_path, OPTIONS, True, None, lambda _: None, {"Loquet": "abc"})
+    assert asyncio.run(playing)[0].versions == {"Loquet": "abc"}
+
+
 def test_a_line_kept_from_before_lines_had_versions_has_its_report_s(tmp_path: Path) -> None:
     path = tmp_path / "figures.json"
     outcome.save(report(*play(tmp_path / "run", line("fine", good))), path)
