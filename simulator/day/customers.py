@@ -12,6 +12,8 @@ from simulator.day.office import Look
 from simulator.day.street import HOUR, Street
 
 _OVER = ("collected", "refunded", "expired", "lapsed", "unknown")
+_AGAIN = 0.2
+"""How often somebody pulls the plug and tries again what the controller has refused or used up."""
 _UNKNOWN = Look("unknown", (), ("", ""))
 
 
@@ -131,6 +133,9 @@ class Customer:
                 short, long = seen.codes
                 code = "*" + long if attempt == 3 else short
                 opened = await self._street.visit(self._name, code, self._take, chance, self._order)
+            if opened and chance.random() < _AGAIN:
+                async with wall.finger:
+                    await self._again(code)
             if not any(wall.doors[number].items for number in seen.doors):
                 self._say("has everything")
                 return
@@ -139,6 +144,18 @@ class Customer:
                 return
             await asyncio.sleep(chance.uniform(30, 120) if opened else chance.uniform(600, 3600))
         self._say("gives up")
+
+    async def _again(self, code: str) -> None:
+        """Types the code that has just opened once more, before anybody upstream can have withdrawn it, and
+        after the controller has lost all that it knew by heart.
+        """
+        street = self._street
+        if not await street.pull_the_plug(unheard=True):
+            return
+        self._say(f"types the code again at {street.id}")
+        await street.wall.type(code)
+        await asyncio.sleep(20)
+        street.heard()
 
 
 class Guesser:
@@ -156,8 +173,15 @@ class Guesser:
             async with wall.finger:
                 self._street.diary.say("somebody", f"tries codes at {self._street.id}")
                 for _ in range(chance.choice((1, 2, 2, 13))):
-                    body = "".join(chance.choice("0123456789") for _ in range(7))
-                    await wall.type(body + check_digit(body))
-                    await asyncio.sleep(chance.uniform(2, 4))
+                    await self._try()
+                if chance.random() < _AGAIN and await self._street.pull_the_plug():
+                    for _ in range(13):
+                        await self._try()
                 wall.keys.append("#")
                 await asyncio.sleep(1)
+
+    async def _try(self) -> None:
+        chance = self._chance
+        body = "".join(chance.choice("0123456789") for _ in range(7))
+        await self._street.wall.type(body + check_digit(body))
+        await asyncio.sleep(chance.uniform(2, 4))

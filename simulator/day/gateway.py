@@ -81,10 +81,12 @@ class Gateway:
         self._lingering: asyncio.TimerHandle | None = None
         self._ticking: asyncio.TimerHandle | None = None
         self._retained: dict[str, bytes] = {}
+        self._started_s = 0.0
         self._start()
 
     def _start(self) -> None:
         """A process begins: all it knows is in its store."""
+        self._started_s = self._timeline.seconds
         chance: random.Random = self._chance
         tally = Tally()
         self.site = Site(
@@ -101,6 +103,11 @@ class Gateway:
         """Both clocks of this host."""
         passed = self._timeline.monotonic_ms()
         return Moment(int((BEGIN.timestamp() + self.offset_s) * 1000) + passed, _UPTIME_MS + passed)
+
+    @property
+    def runs_s(self) -> float:
+        """How long it has been running."""
+        return self._timeline.seconds - self._started_s
 
     @property
     def reaches_server(self) -> bool:

@@ -83,6 +83,28 @@ class Street:
         self.judge.rights.goes(self.id)
         return done
 
+    async def pull_the_plug(self, *, unheard: bool = False) -> bool:
+        """Take the mains away for a moment, and with `unheard` the network until `heard()`; False if there
+        were none.
+        """
+        if not self.board.is_on:
+            return False
+        self.diary.say("trouble", f"somebody pulls the plug of {self.id}")
+        if unheard:
+            self.board.wire(False)
+        self.board.power(False)
+        self.judge.lines_changed()
+        await asyncio.sleep(3)
+        self.board.power(True)
+        self.judge.lines_changed()
+        await asyncio.sleep(3)
+        return True
+
+    def heard(self) -> None:
+        """The network is whole again."""
+        self.board.wire(True)
+        self.judge.lines_changed()
+
     async def shut(self, number: int) -> None:
         """Push a door shut, and see that it is."""
         self.wall.push(number)

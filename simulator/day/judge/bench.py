@@ -14,7 +14,7 @@ from simulator.day.judge.coils import Coils
 from simulator.day.judge.cold import Cold
 from simulator.day.judge.journals import Journals
 from simulator.day.judge.rights import Rights
-from simulator.day.judge.touched import Touched
+from simulator.day.judge.touched import GONE, Touched
 from simulator.day.judge.watched import Watched
 from simulator.day.office import Office
 from simulator.day.wall import Wall
@@ -89,6 +89,7 @@ class Judge:
     def _power(self, seen: Watched, on: bool) -> None:
         if on:
             self.journals.booted(seen)
+            self.coils.booted(seen)
         hold(on or not seen.wall.coils, "5: a coil without power")
         self.lines_changed()
 
@@ -111,6 +112,7 @@ class Judge:
         self.checks += 1
         touched = self.touched.drain()
         self.rights.given(self.coils.learn(touched))
+        hold(not touched.get(GONE), f"17: deleted: {touched.get(GONE)}")
         self.books.check(touched, fresh)
         self.journals.check(touched, self.walls)
         self.cold.closed(touched, self.walls)
@@ -134,7 +136,7 @@ class Judge:
     def restored(self, head: tuple[int, str]) -> None:
         """The server has an older database."""
         self.touched.drain()
-        self.books.head = head
+        self.books.restored(head)
         self.journals.restored()
         self.rights.restored()
 

@@ -6,7 +6,7 @@ from typing import Any
 from server.foundation import audit
 from server.foundation.audit import GENESIS, AuditEntry
 from server.orders import states
-from server.payments.states import DONE
+from server.payments.states import DONE, WAITING
 from simulator.day.judge.broken import hold
 from simulator.day.judge.watched import Watched
 from simulator.day.office import Office
@@ -16,6 +16,10 @@ _KEPT_MS = (7 * 24 * 3600 + 1800) * 1000
 _OVERDUE_S = 3 * 3600
 """With everything whole, an order whose window ended that long ago has come to an end."""
 _OWED_BACK = (states.REFUSED, states.WITHDRAWN)
+_OVER = (states.REFUNDING, states.REFUNDED, states.COLLECTED, states.EXPIRED)
+"""Of such an order, no code opens anything any more."""
+_STARTS_WITHIN_S = 30.0
+"""A gateway that has just started prunes with its first look."""
 _GOING_ON = (states.PAID, states.REGISTERED, states.READY, states.REFUNDING)
 
 
@@ -27,6 +31,8 @@ class Books:
         self._database = office.database
         self.head = (0, GENESIS)
         """Lines of the audit and the hash of the last, as somebody outside has written them down."""
+        self._settled: set[str] = set()
+        """Orders of refunds whose sum was fixed, and judged then."""
 
     def check(self, touched: dict[str, list[Any]], fresh: list[AuditEntry]) -> None:
         """After a transaction. Raises InvariantError."""
@@ -74,6 +80,13 @@ class Books:
             "SELECT kind, amount_cents FROM money_entries WHERE order_id = ?", (order_id,)
         ):
             money[kind] += cents
+        if state in _OVER:
+            (live,) = self._database.execute(
+                "SELECT count(*) FROM grants g JOIN credentials c ON c.id = g.credential_id"
+                " WHERE c.order_id = ? AND g.removed_version IS NULL",
+                (order_id,),
+            ).fetchone()
+            hold(not live, f"9: an order that is {state} still has {live} grants in force")
         self._money(state, total, money, [row[0] for row in rows], order_id)
 
     def _money(self, state: str, total: int, money: Counter[str], claims: list[str], order_id: str) -> None:
@@ -97,11 +110,32 @@ class Books:
         ).fetchone()
         if set(claims) & set(_OWED_BACK) and state != states.EXPIRED:
             hold(refund is not None, f"2: claims {claims} of a {state} order, and no refund")
+        if refund is not None and refund[0] != WAITING and order_id not in self._settled:
+            self._settled.add(order_id)
+            owed = self._owed(order_id)
+            hold(refund[1] == owed, f"2: {refund[1]} cents go back of the {owed} that were not collected")
         if state == states.REFUNDED:
             hold(
                 refund is not None and refund[0] == DONE and back == refund[1],
                 "2: a refund that was not booked",
             )
+
+    def _owed(self, order_id: str) -> int:
+        """The price of what nobody can have collected, when the sum is fixed: what may have been taken is a
+        manager's decision, by another refund of nobody's.
+        """
+        (cents,) = self._database.execute(
+            "SELECT coalesce(sum(l.quantity * l.unit_cents), 0) FROM order_lines l JOIN claims c"
+            " ON c.line_id = l.id WHERE l.order_id = ? AND c.state NOT IN ('collected', 'doubtful')",
+            (order_id,),
+        ).fetchone()
+        return int(cents)
+
+    def restored(self, head: tuple[int, str]) -> None:
+        """The server has an older database, and its audit's head as somebody outside knows it."""
+        self.head = head
+        rows = self._database.execute("SELECT order_id FROM refunds WHERE state <> ?", (WAITING,)).fetchall()
+        self._settled = {row[0] for row in rows}
 
     def bounded(self, walls: list[Watched]) -> None:
         """Nothing waits or is kept for ever (15)."""
@@ -117,9 +151,8 @@ class Books:
             (old,) = gateway.database.execute(
                 "SELECT count(*) FROM out WHERE done_ms < ?", (now_ms - _KEPT_MS,)
             ).fetchone()
-            hold(
-                not old or gateway.offset_s or not gateway.is_on, f"15: {gateway.id} keeps {old} old records"
-            )
+            excused = gateway.offset_s or not gateway.is_on or gateway.runs_s < _STARTS_WITHIN_S
+            hold(not old or excused, f"15: {gateway.id} keeps {old} old records")
             (aside,) = gateway.database.execute("SELECT count(*) FROM aside").fetchone()
             hold(aside <= 1000, f"15: {gateway.id} keeps {aside} messages aside")
 

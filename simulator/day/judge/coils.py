@@ -9,14 +9,15 @@ from typing import Any
 from firmware.contract import commands as wire
 from firmware.contract import grants, records
 from firmware.core.ring import Ring
+from firmware.services.holdings import Holdings
 from simulator.day.judge.broken import InvariantError, hold
 from simulator.day.judge.watched import Watched
 
 EARLY_S = 5
 LATE_S = 600 + 600
 """A use may still be going on, and a clock that was lost stands at a floor that is ten minutes old."""
-LONGEST_S = 1.2
-"""A pulse is 400 ms, its limit 1 s."""
+LONGEST_S = 1.02
+"""A pulse is 400 ms, its limit 1 s, and a tick of whoever looks."""
 
 
 @dataclass
@@ -76,6 +77,23 @@ class Coils:
         elif kind == "use" and fields["a"] == "cmd":
             hold(fields["g"] not in seen.commanded, "6: a command was used twice")
             seen.commanded.add(fields["g"])
+
+    def booted(self, seen: Watched) -> None:
+        """Mains are back: what was used before is used for whoever only knows what lies in flash, or its use
+        had begun there: also where another page (the door's load) keeps the door shut as well.
+        """
+        held = Holdings(seen.board.keep.files)
+        held.load()
+        begun = {grant.grant_id for grant in held.book.interrupted()}
+        for number in sorted(seen.ended):
+            grant = held.book.by_id(number)
+            hold(
+                grant is None
+                or not grant.flags & grants.ONCE
+                or number in begun
+                or held.book.is_used(number),
+                f"3: the reset of {seen.id} makes it forget that grant {number} was used",
+            )
 
     def changed(self, seen: Watched, number: int, on: bool) -> None:
         """A coil's current has changed. Raises InvariantError."""

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from firmware.contract import records
-from firmware.core.bucket import DAILY, REFILL_MS, SIZE
 from simulator.day.judge.broken import hold
 from simulator.day.judge.coils import Coils, Right
 from simulator.day.judge.watched import FLASH_GRACE_S, Watched
 
 WITHIN_S = 60.0
+SIZE, REFILL_S, DAILY = 10, 900, 20
+"""Wrong tries at once, one more after so long, most a day: promised, hence not read from the firmware."""
 _SOON_S = 30.0
 """A right that begins or ends this soon may be judged either way."""
 
@@ -111,7 +112,7 @@ class Rights:
         tries.append(seen.now_s)
         for back in range(1, min(len(tries), 3 * DAILY) + 1):
             passed_s = seen.now_s - tries[-back]
-            most = min(SIZE + passed_s * 1000 / REFILL_MS, DAILY * (2 + passed_s // 86_400))
+            most = min(SIZE + passed_s / REFILL_S, DAILY * (2 + passed_s // 86_400))
             hold(
                 back <= most + 1, f"16: {back} wrong codes in {passed_s / 60:.0f} min are judged at {seen.id}"
             )

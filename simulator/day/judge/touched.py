@@ -16,7 +16,9 @@ _KEYS = {
     "ledger_rows": "id",
     "alarms": "id",
 }
-"""What is judged, by the column that names it."""
+"""What is judged, by the column that names it. None of these rows is ever deleted."""
+GONE = "gone"
+"""Under this name: what was deleted all the same."""
 
 
 class Touched:
@@ -31,6 +33,10 @@ class Touched:
                     f"CREATE TEMP TRIGGER judge_{table}_{act} AFTER {act} ON main.{table} "
                     f"BEGIN INSERT INTO touched VALUES ('{table}', NEW.{key}); END"
                 )
+            database.execute(
+                f"CREATE TEMP TRIGGER judge_{table}_DELETE AFTER DELETE ON main.{table} "
+                f"BEGIN INSERT INTO touched VALUES ('{GONE}', '{table} ' || OLD.{key}); END"
+            )
             database.execute(f"INSERT INTO touched SELECT '{table}', {key} FROM main.{table}")
 
     def drain(self) -> dict[str, list[Any]]:

@@ -13,17 +13,20 @@ import pytest
 
 from firmware.contract import commands as wire
 from firmware.contract import grants, records, seals
-from firmware.core import probe
+from firmware.core import bucket, probe
 from firmware.core.bucket import Bucket
 from firmware.core.commands import CommandMemory
 from firmware.core.door import Request
-from firmware.core.grantbook import GrantBook
 from firmware.services import commands, keypad
 from firmware.services.commands import Commands
 from firmware.services.desired import Desired
+from firmware.services.holdings import Holdings
 from firmware.services.probes import Probes
 from gateway.intake import Intake
 from server.alarms import service as alarms
+from server.grants import sets
+from server.orders import ending
+from server.orders.models import Order
 from simulator.day.board import Pen
 from simulator.day.customers import Customer
 from simulator.day.diary import LeakError
@@ -124,6 +127,35 @@ def test_2_money_without_a_door_or_a_refund(site: Make, fault: str, words: str) 
     breaks(running, "^2: .*" + words, meddle())
 
 
+def a_refund(running: Running) -> Coroutine[Any, Any, None]:
+    """Somebody gives an order up that a controller knows already."""
+
+    async def give_up() -> None:
+        await occurs(running, "order.registered", 1)
+        office = running.site.office
+        (name,) = office.database.execute("SELECT id FROM orders WHERE state = 'registered'").fetchone()
+        with office.context.store.write() as session:
+            order = session.get_one(Order, name)
+            ending.refund(session, office.context, order, "as agreed", "person:a manager")
+        office.changed()
+
+    return give_up()
+
+
+def test_2_half_of_the_money_goes_back(site: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = ending._owed
+    monkeypatch.setattr(ending, "_owed", lambda session, order: honest(session, order) // 2)
+    running = site(hours=1, haste=24)
+    breaks(running, "^2: .* cents go back of the", a_refund(running))
+
+
+def test_9_a_revocation_that_withdraws_nothing(site: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = sets.change
+    monkeypatch.setattr(sets, "change", lambda *words, add=(), **_more: honest(*words, add=add))
+    running = site(hours=1, haste=24)
+    breaks(running, "^9: an order that is .* still has . grants in force", a_refund(running))
+
+
 def test_3_a_coil_that_starts_by_itself(site: Make) -> None:
     running = site()
     running.timeline.loop.call_later(120, running.site.streets[WALL].wall.coil, 3, True)
@@ -142,28 +174,22 @@ def test_3_a_use_that_is_not_in_flash_before_the_coil(site: Make, monkeypatch: p
 
 
 def test_3_a_grant_that_is_used_again(site: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The used-mark is forgotten: whoever still knows the code comes again for the next one's goods."""
-    honest = GrantBook.settle
-    monkeypatch.setattr(
-        GrantBook,
-        "settle",
-        lambda book, grant, result, now_ms: (
-            (-1, -1) if result == records.COLLECTED else honest(book, grant, result, now_ms)
-        ),
-    )
+    """The used-mark is only known by heart: whoever still knows the code comes again for the next one's
+    goods.
+    """
+    monkeypatch.setattr(Holdings, "keep_marks", lambda *_: True)
     running = site(hours=3, haste=4)
     street = running.site.streets[WALL]
     visit = street.visit
 
     async def greedy(who: str, code: str, at_door: Any, chance: Any, order: str = "") -> int:
+        opened = await visit(who, code, at_door, chance, order)
         if order:
-            street.board.wire(False)  # so that nobody takes the grant away
-            running.site.judge.lines_changed()
-            await visit(who, code, at_door, chance, order)
-        return await visit(who, code, at_door, chance)
+            await street.pull_the_plug(unheard=True)  # so that nobody takes the grant away
+        return opened + await visit(who, code, at_door, chance)
 
     monkeypatch.setattr(street, "visit", greedy)
-    breaks(running, "^3: a used grant opens")
+    breaks(running, "^3: the reset of wall-1 makes it forget that grant")
 
 
 def test_4_two_coils_at_a_time(site: Make, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,9 +208,9 @@ def test_4_two_coils_at_a_time(site: Make, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_4_a_coil_that_stays_on(site: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     honest = Locks.pulse
-    monkeypatch.setattr(Locks, "pulse", lambda locks, channel, _ms: honest(locks, channel, 3000))
+    monkeypatch.setattr(Locks, "pulse", lambda locks, channel, _ms: honest(locks, channel, 1150))
     running = site()
-    breaks(running, "^4: the coil of door 3 was on for 3", remote_opening(running))
+    breaks(running, "^4: the coil of door 3 was on for 1.2", remote_opening(running))
 
 
 def test_5_a_coil_after_a_reset(site: Make, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -436,18 +462,37 @@ def test_16_a_clock_that_stands_still_keeps_codes_alive(site: Make, monkeypatch:
     breaks(running, "^16: door .* opens after its time", come_late())
 
 
+async def guess(running: Running, times: int) -> None:
+    """Wrong codes, one after the other."""
+    for _ in range(times):
+        await running.site.streets[WALL].wall.type("00000000")
+        await asyncio.sleep(3)
+
+
+def test_16_tries_that_begin_anew_with_the_mains(site: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is left of the tries is only known by heart."""
+    monkeypatch.setattr(Holdings, "keep_bucket", lambda _holdings: True)
+    running = site()
+
+    async def patient() -> None:
+        await asyncio.sleep(100)
+        await guess(running, 10)
+        await running.site.streets[WALL].pull_the_plug()
+        await guess(running, 10)
+
+    breaks(running, "^16: 12 wrong codes in", patient())
+
+
+def test_16_more_tries_than_were_promised(site: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bucket, "SIZE", 20)
+    running = site()
+    breaks(running, "^16: 12 wrong codes in", guess(running, 20))
+
+
 def test_16_tries_that_never_run_out(site: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Bucket, "debit", lambda *_: True)
     running = site()
-    wall = running.site.streets[WALL].wall
-
-    async def guess() -> None:
-        await asyncio.sleep(100)
-        for _ in range(13):
-            await wall.type("00000000")
-            await asyncio.sleep(3)
-
-    breaks(running, "^16: 12 wrong codes in", guess())
+    breaks(running, "^16: 12 wrong codes in", guess(running, 13))
 
 
 @pytest.mark.parametrize(
