@@ -117,17 +117,18 @@ class Cold:
     def _is_told(self, device: str, zone: str, kinds: tuple[str, ...], since_s: float) -> bool:
         """Whether an alarm about it stands open, and a mail was asked for about it, or about another that
         stood open meanwhile: a controller that is lost and comes back blind is one trouble for its manager.
+        Nor is a mail due about one that a person had taken note of before this began.
         """
         marks = ",".join("?" * len(kinds))
         since = (BEGIN + timedelta(seconds=since_s)).replace(tzinfo=None).isoformat(" ")
         row = self._database.execute(
             "SELECT 1 FROM alarms a WHERE a.controller_id = ? AND a.closed_at IS NULL"
             f" AND a.kind IN ({marks})"
-            " AND a.zone_key IN (?, '') AND EXISTS (SELECT 1 FROM alarms b JOIN audit_entries e"
+            " AND a.zone_key IN (?, '') AND (a.acknowledged_at <= ? OR EXISTS (SELECT 1 FROM alarms b JOIN audit_entries e"
             " ON e.subject = 'alarm:' || b.id AND e.action = 'mail.requested'"
             f" WHERE b.controller_id = a.controller_id AND b.kind IN ({marks})"
-            " AND (b.closed_at IS NULL OR b.closed_at >= ?))",
-            (device, *kinds, zone, *kinds, since),
+            " AND (b.closed_at IS NULL OR b.closed_at >= ?)))",
+            (device, *kinds, zone, since, *kinds, since),
         ).fetchone()
         return row is not None
 
