@@ -125,7 +125,8 @@ class Cold:
             "SELECT 1 FROM alarms a WHERE a.controller_id = ? AND a.closed_at IS NULL"
             f" AND a.kind IN ({marks})"
             " AND a.zone_key IN (?, '') AND (a.acknowledged_at <= ? OR EXISTS"
-            " (SELECT 1 FROM alarms b JOIN audit_entries e ON e.subject = 'alarm:' || b.id AND e.action = 'mail.requested'"
+            " (SELECT 1 FROM alarms b JOIN audit_entries e"
+            " ON e.subject = 'alarm:' || b.id AND e.action = 'mail.requested'"
             f" WHERE b.controller_id = a.controller_id AND b.kind IN ({marks})"
             " AND (b.closed_at IS NULL OR b.closed_at >= ?)))",
             (device, *kinds, zone, since, *kinds, since),

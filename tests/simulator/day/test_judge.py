@@ -151,7 +151,11 @@ def test_2_half_of_the_money_goes_back(site: Make, monkeypatch: pytest.MonkeyPat
 
 def test_9_a_revocation_that_withdraws_nothing(site: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     honest = sets.change
-    monkeypatch.setattr(sets, "change", lambda *words, add=(), **_more: honest(*words, add=add))
+
+    def careless(session: Any, context: Any, controller: Any, add: Any = (), **_remove: Any) -> int:
+        return honest(session, context, controller, add=add)
+
+    monkeypatch.setattr(sets, "change", careless)
     running = site(hours=1, haste=24)
     breaks(running, "^9: an order that is .* still has . grants in force", a_refund(running))
 
@@ -516,6 +520,16 @@ def test_17_an_audit_that_was_touched(site: Make, fault: str, words: str) -> Non
         database.execute(fault)
 
     breaks(running, "^17: .*" + words, meddle())
+
+
+def test_17_a_row_that_is_deleted(site: Make) -> None:
+    running = site()
+
+    async def tidy_up() -> None:
+        await occurs(running, "record applied", 1)
+        running.site.office.database.execute("DELETE FROM device_records WHERE kind = 'boot'")
+
+    breaks(running, "^17: deleted: .*device_records", tidy_up())
 
 
 def test_18_a_gateway_that_opens_a_door(site: Make, monkeypatch: pytest.MonkeyPatch) -> None:
