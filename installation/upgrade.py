@@ -26,10 +26,10 @@ def upgrade(sources: Sources, backups: Path, keep: int) -> Iterator[str]:
     try:
         before = revision_of(store)
         if before is None:
-            raise InstallationError(migrate.TODO[migrate.Standing.EMPTY])
+            raise InstallationError(migrate.REMEDIES[migrate.Standing.EMPTY])
         found = migrate.standing_of(before)
         if found is migrate.Standing.NEWER:
-            raise InstallationError(migrate.TODO[found])
+            raise InstallationError(migrate.REMEDIES[found])
         if found is migrate.Standing.CURRENT:
             yield f"the database is at revision {before}, this program's own: nothing to migrate"
             yield from _site(sources)

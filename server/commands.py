@@ -93,7 +93,7 @@ def _must_be_current(context: Context) -> None:
             f"the database can't be read ({why}): {todo} (docs/operations.md)"
         ) from error
     if found is not migrate.Standing.CURRENT:
-        raise ConfigurationError(migrate.TODO[found])
+        raise ConfigurationError(migrate.REMEDIES[found])
 
 
 def _must_outlive_payment(context: Context, site: Path, site_file: document.SiteFile) -> None:
@@ -108,7 +108,7 @@ def _must_outlive_payment(context: Context, site: Path, site_file: document.Site
 def _migrate(context: Context) -> None:
     """Raises ConfigurationError for a user who may not make tables, and for tables of a newer program."""
     if migrate.standing(context.store) is migrate.Standing.NEWER:
-        raise ConfigurationError(migrate.TODO[migrate.Standing.NEWER])
+        raise ConfigurationError(migrate.REMEDIES[migrate.Standing.NEWER])
     try:
         migrate.upgrade(context.store)
     except ProgrammingError as error:

@@ -32,5 +32,5 @@ def readyz(request: Request, context: Annotated[Context, Depends(the_context)]) 
     except SQLAlchemyError as error:
         raise Unavailable("the database does not answer") from error
     if found is not migrate.Standing.CURRENT:
-        raise Unavailable(migrate.TODO[found])
+        raise Unavailable(migrate.REMEDIES[found])
     return {"status": "ok"}

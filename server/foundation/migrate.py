@@ -24,7 +24,7 @@ class Standing(Enum):
     NEWER = "newer"
 
 
-TODO: Mapping[Standing, str] = {
+REMEDIES: Mapping[Standing, str] = {
     Standing.EMPTY: "the database was never set up: run ./loquet server setup (docs/operations.md)",
     Standing.OLDER: "the database is older than this program: run ./loquet server upgrade"
     " (docs/operations.md)",
