@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from server.foundation.database import Base
+from server.foundation.database import Base, index_where
 
 
 class Alarm(Base):
@@ -13,7 +13,7 @@ class Alarm(Base):
 
     __tablename__ = "alarms"
     __table_args__ = (
-        Index(
+        index_where(
             "uq_alarms_open",
             "controller_id",
             "kind",
@@ -21,17 +21,9 @@ class Alarm(Base):
             "door",
             "probe",
             unique=True,
-            sqlite_where=text("closed_at IS NULL"),
-            postgresql_where=text("closed_at IS NULL"),
+            where="closed_at IS NULL",
         ),
-        Index(
-            "uq_alarms_open_site",
-            "site_id",
-            "kind",
-            unique=True,
-            sqlite_where=text("closed_at IS NULL"),
-            postgresql_where=text("closed_at IS NULL"),
-        ),
+        index_where("uq_alarms_open_site", "site_id", "kind", unique=True, where="closed_at IS NULL"),
         Index("ix_alarms_opened_at", "opened_at"),
         CheckConstraint("(controller_id IS NULL) <> (site_id IS NULL)", name="of_one"),
     )

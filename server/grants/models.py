@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from server.foundation.database import Base
+from server.foundation.database import Base, index_where
 
 
 class Credential(Base):
@@ -16,28 +16,19 @@ class Credential(Base):
     __table_args__ = (
         CheckConstraint("kind IN ('customer', 'loader', 'staff')", name="kind"),
         UniqueConstraint("controller_id", "number"),
-        Index(
-            "uq_credentials_live_code",
-            "site_id",
-            "code_mac",
-            unique=True,
-            sqlite_where=text("ended_at IS NULL"),
-            postgresql_where=text("ended_at IS NULL"),
-        ),
-        Index(
+        index_where("uq_credentials_live_code", "site_id", "code_mac", unique=True, where="ended_at IS NULL"),
+        index_where(
             "uq_credentials_live_order",
             "order_id",
             unique=True,
-            sqlite_where=text("ended_at IS NULL AND order_id IS NOT NULL"),
-            postgresql_where=text("ended_at IS NULL AND order_id IS NOT NULL"),
+            where="ended_at IS NULL AND order_id IS NOT NULL",
         ),
-        Index(
+        index_where(
             "uq_credentials_live_producer",
             "controller_id",
             "producer_id",
             unique=True,
-            sqlite_where=text("ended_at IS NULL AND producer_id IS NOT NULL"),
-            postgresql_where=text("ended_at IS NULL AND producer_id IS NOT NULL"),
+            where="ended_at IS NULL AND producer_id IS NOT NULL",
         ),
     )
 

@@ -3,10 +3,10 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from server.foundation.database import Base
+from server.foundation.database import Base, index_where
 
 EMPTY = "empty"
 STOCKED = "stocked"
@@ -121,13 +121,7 @@ class Block(Base):
 
     __tablename__ = "blocks"
     __table_args__ = (
-        Index(
-            "ix_blocks_live",
-            "controller_id",
-            "zone_key",
-            sqlite_where=text("released_at IS NULL"),
-            postgresql_where=text("released_at IS NULL"),
-        ),
+        index_where("ix_blocks_live", "controller_id", "zone_key", where="released_at IS NULL"),
         UniqueConstraint("controller_id", "block_id"),
     )
 

@@ -2,10 +2,10 @@
 
 from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from server.foundation.database import Base
+from server.foundation.database import Base, index_where
 from server.orders.states import CLAIM, HELD, OCCUPYING, ORDER, sql_list
 
 _HELD = f"state = '{HELD}'"
@@ -19,13 +19,7 @@ class Order(Base):
         UniqueConstraint("shop_id", "reference"),
         CheckConstraint(f"state IN {sql_list(tuple(ORDER))}", name="state"),
         CheckConstraint("total_cents >= 0", name="total"),
-        Index(
-            "ix_orders_held",
-            "controller_id",
-            "hold_expires_at",
-            sqlite_where=text(_HELD),
-            postgresql_where=text(_HELD),
-        ),
+        index_where("ix_orders_held", "controller_id", "hold_expires_at", where=_HELD),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -73,12 +67,11 @@ class Claim(Base):
             f"state NOT IN {sql_list(OCCUPYING)} OR compartment_id IS NOT NULL",
             name="occupying_has_compartment",
         ),
-        Index(
+        index_where(
             "uq_claims_live_compartment",
             "compartment_id",
             unique=True,
-            sqlite_where=text(f"state IN {sql_list(OCCUPYING)}"),
-            postgresql_where=text(f"state IN {sql_list(OCCUPYING)}"),
+            where=f"state IN {sql_list(OCCUPYING)}",
         ),
         UniqueConstraint("controller_id", "load"),
     )
