@@ -10,35 +10,26 @@ from gateway.errors import FeedError
 from tests.gateway.site_bench import Bench, numbered, payload
 
 
+def desired(doc: str, version: int, base: int, *pieces: str) -> dict[str, Any]:
+    """An item of the server's feed: a document of wall-1."""
+    return {
+        "kind": "desired",
+        "device": "wall-1",
+        "doc": doc,
+        "version": version,
+        "base": base,
+        "payloads": [payload(piece) for piece in pieces],
+    }
+
+
 def test_hello_is_answered_with_acknowledgements_time_and_what_is_missing(bench: Bench) -> None:
     """R-46."""
     bench.apply([], snapshot=True)
     bench.apply(
         [
-            {
-                "kind": "desired",
-                "device": "wall-1",
-                "doc": "config",
-                "version": 2,
-                "base": 0,
-                "payloads": [payload("C2")],
-            },
-            {
-                "kind": "desired",
-                "device": "wall-1",
-                "doc": "grants",
-                "version": 5,
-                "base": 0,
-                "payloads": [payload("G5")],
-            },
-            {
-                "kind": "desired",
-                "device": "wall-1",
-                "doc": "grants",
-                "version": 6,
-                "base": 5,
-                "payloads": [payload("G6a"), payload("G6b")],
-            },
+            desired("config", 2, 0, "C2"),
+            desired("grants", 5, 0, "G5"),
+            desired("grants", 6, 5, "G6a", "G6b"),
         ]
     )
     assert bench.said("desired") == [], "nobody is there"
@@ -56,18 +47,7 @@ def test_hello_is_answered_with_acknowledgements_time_and_what_is_missing(bench:
 def test_a_document_is_sent_again_until_it_is_applied(bench: Bench) -> None:
     bench.apply([], snapshot=True)
     bench.hello()
-    bench.apply(
-        [
-            {
-                "kind": "desired",
-                "device": "wall-1",
-                "doc": "config",
-                "version": 2,
-                "base": 0,
-                "payloads": [payload("C2")],
-            }
-        ]
-    )
+    bench.apply([desired("config", 2, 0, "C2")])
     assert bench.said("desired") == [b"C2"]
     bench.tick()
     assert bench.said("desired") == []
@@ -168,14 +148,11 @@ def test_a_snapshot_replaces_documents_and_carries_no_commands(bench: Bench) -> 
         {"kind": "unheard", "device": "wall-1"},
         {"kind": "desired", "device": "WALL", "doc": "config", "version": 1, "base": 0, "payloads": ["QQ=="]},
         {"kind": "desired", "device": "gw", "doc": "config", "version": 1, "base": 0, "payloads": ["QQ=="]},
-        {
-            "kind": "desired",
-            "device": "wall-1",
-            "doc": "other",
-            "version": 1,
-            "base": 0,
-            "payloads": ["QQ=="],
-        },
+        desired(
+            "other",
+            1,
+            0,
+        ),
         {
             "kind": "desired",
             "device": "wall-1",
